@@ -1,0 +1,85 @@
+# The verbs of this house. Each works as root and as a plain user.
+
+GO    ?= go
+STACK ?= $(or $(FNSTORE_STACK),stack.yml)
+ROOMS  = cmd connectors functions kit runtime template tests
+
+VERSION := $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
+COMMIT  := $(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown)
+
+# Where goroutines share something, the race detector looks on. It needs a C
+# compiler; without one make test says so, and again at its end.
+RACED = ./kit/caller/... ./kit/queue/... ./kit/secret/... ./connectors/... ./runtime/... ./template/...
+RACE  = $(if $(shell command -v gcc || command -v clang),-race)
+# Started as programs, or run by a stage of their own.
+APART = /tests/\(flow\|browser\|bench\|law\)\(/\|$$\)
+
+FUZZTIME ?= 30s
+COUNT    ?= 1
+STAGE     = sh scripts/stage.sh
+
+.NOTPARALLEL:
+.PHONY: help build up down test lint vuln docs bench fuzz fresh clean
+
+help: ## what can be done here
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+up: ## run the store until Ctrl-C (DETACH=1: in the background)
+	@sh scripts/deps.sh run
+	@$(MAKE) --no-print-directory build
+	@bin/fnstore up -f $(STACK) $(if $(DETACH),--detach)
+
+down: ## stop the store
+	@[ -x bin/fnstore ] || $(MAKE) --no-print-directory build
+	@bin/fnstore down
+
+# The version comes from git here and not from the go command, which refuses to
+# ask in a clone that belongs to another user.
+build: ## compile bin/fnstore
+	@CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false \
+		-ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o bin/fnstore ./cmd/fnstore
+
+test: ## everything: checks, all tests with real services, a browser
+	@$(STAGE) 'packages' sh scripts/deps.sh test
+	@$(STAGE) 'build' $(MAKE) --no-print-directory build
+	@$(STAGE) 'lint' $(MAKE) --no-print-directory lint
+	@[ -n '$(RACE)' ] || echo 'NOT CHECKED: data races, since there is no C compiler here (apt-get install gcc)'
+	@$(STAGE) 'tests where goroutines meet' $(GO) test -p 2 -vet=off $(RACE) -timeout 10m $(RACED)
+	@raced=$$($(GO) list $(RACED)) && rest=$$($(GO) list ./... | grep -v '$(APART)' | grep -vxF "$$raced") && \
+		$(STAGE) 'tests' $(GO) test -p 2 -vet=off -timeout 10m $$rest
+	@$(STAGE) 'flow' $(GO) test -vet=off -count=1 -timeout 10m ./tests/flow/...
+	@$(STAGE) 'browser' $(GO) test -vet=off -count=1 -timeout 10m ./tests/browser/...
+
+# Quiet when all is well.
+lint: ## gofmt, vet, staticcheck, govulncheck, go.mod, scripts, the laws of tests/law
+	@bad=$$(gofmt -l $(wildcard $(ROOMS))); [ -z "$$bad" ] || { echo 'not formatted (gofmt -w):'; echo "$$bad"; exit 1; }
+	@for f in scripts/*.sh template/*/*.sh; do sh -n $$f || exit 1; done; bash -n .ci/run
+	@$(GO) mod tidy -diff
+	@$(GO) vet ./...
+	@$(GO) tool -modfile=tools/go.mod staticcheck ./...
+	@GO='$(GO)' sh scripts/vuln.sh
+	@out=$$($(GO) test -vet=off -count=1 ./tests/law) || { echo "$$out"; exit 1; }
+
+vuln: ## known vulnerabilities of what is linked; fails when the database cannot be read
+	@GO='$(GO)' VULN_REQUIRED=1 sh scripts/vuln.sh
+
+docs: ## write the generated pages anew
+	@$(GO) test -count=1 ./tests/law -run '^(TestLinks|TestSeedPage)$$' -update >/dev/null || \
+		{ echo 'the pages could not be made; go test ./tests/law says why'; exit 1; }
+
+bench: ## every benchmark (COUNT=10 for benchstat)
+	@dirs=$$(grep -rlE '^func Benchmark' --include='*_test.go' $(wildcard $(ROOMS)) | xargs -n1 dirname | sort -u | sed 's#^#./#') && \
+		$(GO) test -p 1 -vet=off -run '^$$' -bench . -benchmem -count $(COUNT) $$dirs
+
+fuzz: ## every fuzz test, FUZZTIME=30s each
+	@grep -rnoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' $(wildcard $(ROOMS)) | sed 's#^\(.*\)/[^/]*:[0-9]*:func #./\1 #' | \
+		while read -r dir name; do \
+			echo "== $$dir $$name"; \
+			$(GO) test -vet=off -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$dir </dev/null || exit 1; \
+		done
+
+fresh: ## the way of a newcomer, on new machines made for it (needs root, debootstrap)
+	@sh scripts/fresh.sh
+
+clean: ## stop the store and remove all it made, its data too
+	@sh scripts/clean.sh

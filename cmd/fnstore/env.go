@@ -1,0 +1,42 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strings"
+
+	"fnstore/runtime/secrets"
+)
+
+// variable is one line of .fnstore/env.
+type variable struct{ name, value string }
+
+// writeEnv writes what people and scripts need to reach the store, in shell
+// syntax and for the owner alone. Functions never get it.
+func writeEnv(path string, vars []variable) error {
+	var b strings.Builder
+	b.WriteString("# Written by fnstore at every start; for shells: . .fnstore/env\n")
+	for _, v := range vars {
+		fmt.Fprintf(&b, "export %s='%s'\n", v.name, strings.ReplaceAll(v.value, "'", `'\''`))
+	}
+	return secrets.WriteFile(path, []byte(b.String()), 0o600)
+}
+
+// readEnv reads what writeEnv wrote.
+func readEnv(path string) (map[string]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("the store has not been started here: %w", err)
+	}
+	defer f.Close()
+	vars := map[string]string{}
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		name, value, ok := strings.Cut(strings.TrimPrefix(lines.Text(), "export "), "=")
+		if ok && len(value) >= 2 {
+			vars[name] = strings.ReplaceAll(value[1:len(value)-1], `'\''`, "'")
+		}
+	}
+	return vars, lines.Err()
+}

@@ -1,0 +1,84 @@
+// Command fnstore is the store in one binary: the gateway, the functions'
+// processes, the queue's delivery, an object store, a registry, and the
+// commands to use them.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version and commit are set by the linker (see the Makefile).
+var (
+	version = "dev"
+	commit  = "unknown"
+)
+
+// commands is the command line, as kong reads it.
+type commands struct {
+	settings
+
+	Up      upCmd      `cmd:"" help:"Run the store: build and deploy every function of the stack file, then serve until Ctrl-C."`
+	Down    downCmd    `cmd:"" help:"Stop the store and its services."`
+	Build   buildCmd   `cmd:"" help:"Build the functions' images and put them into the store's registry."`
+	Migrate migrateCmd `cmd:"" help:"Bring the database up to date and make the functions' roles and secrets."`
+	List    listCmd    `cmd:"" help:"List the functions."`
+	Invoke  invokeCmd  `cmd:"" help:"Call a function; the body comes from standard input."`
+	Logs    logsCmd    `cmd:"" help:"Show what a function wrote."`
+	Dlq     dlqCmd     `cmd:"" help:"Look at dead letters: messages that were given up."`
+	S3      s3Cmd      `cmd:"" name:"s3" help:"Put, get and list objects."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run(out io.Writer) error {
+	_, err := fmt.Fprintf(out, "fnstore %s (%s)\n", version, commit)
+	return err
+}
+
+// errQuiet ends the program with status 1 and without a word: everything was
+// said already.
+var errQuiet = errors.New("")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout); err != nil {
+		if !errors.Is(err, errQuiet) {
+			fmt.Fprintln(os.Stderr, "fnstore:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+	var c commands
+	parser, err := kong.New(&c,
+		kong.Name("fnstore"),
+		kong.Description("A self-hosted function store for OpenFaaS."),
+		kong.UsageOnError(),
+		kong.Writers(out, os.Stderr),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.BindTo(in, (*io.Reader)(nil)),
+		kong.BindTo(out, (*io.Writer)(nil)),
+	)
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := parser.Parse(args)
+	if err != nil {
+		return err
+	}
+	return k.Run(&c.settings)
+}

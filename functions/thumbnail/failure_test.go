@@ -1,0 +1,163 @@
+package function
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"fnstore/kit/fault"
+	"fnstore/kit/photo/phototest"
+	"fnstore/kit/s3/s3test"
+)
+
+func TestWhatIsNotToBeDone_R14(t *testing.T) {
+	shelf := new(s3test.Shelf)
+	shelf.Lay("other/p.png", "", phototest.PNG(phototest.Scene(30, 20)))
+	a := fresh(t, shelf)
+	removed := strings.Replace(event("", "uploads/p.png"), "ObjectCreated:Put", "s3:ObjectRemoved:Delete", 1)
+	for body, reason := range map[string]string{
+		event("", "uploads/gone.png"): "gone",
+		event("", "other/p.png"):      "no thumbnails are made of this bucket",
+		removed:                       "nothing was created",
+	} {
+		if status, results, _ := call(t, a, body); status != 200 || results[0].Status != "skipped" || results[0].Reason != reason {
+			t.Errorf("%s: %d %+v", body, status, results)
+		}
+	}
+	if status, results, _ := call(t, a, `{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"b"}`); status != 200 || len(results) != 0 {
+		t.Errorf("test event: %d", status)
+	}
+}
+
+// A bad image is refused for good, with its name and reason, and the next one
+// is made.
+func TestBadImagesAreDeadLettersWithAReason_B30_B34_B35(t *testing.T) {
+	good := phototest.JPEG(phototest.Scene(120, 80))
+	shelf := new(s3test.Shelf)
+	a := fresh(t, shelf)
+	for key, c := range map[string]struct {
+		file   []byte
+		status int
+		code   string
+	}{
+		"page.png": {phototest.HTML, 415, "unsupported_image"},
+		"bomb.png": {phototest.ClaimedPNG(50_000, 50_000), 413, "image_too_large"},
+		"cut.jpg":  {good[:len(good)/2], 422, "image_damaged"},
+		"none.jpg": {nil, 415, "unsupported_image"},
+	} {
+		shelf.Lay("uploads/"+key, "image/png", c.file)
+		status, _, p := call(t, a, event("", "uploads/"+key))
+		if status != c.status || p.Code != c.code || !strings.HasPrefix(p.Detail, "uploads/"+key+": ") {
+			t.Errorf("%s: %d %+v", key, status, p)
+		}
+	}
+	if n := len(shelf.Puts()); n != 0 {
+		t.Errorf("%d writes of nothing", n)
+	}
+	shelf.Lay("uploads/good.jpg", "", good)
+	one(t, a, "uploads/good.jpg")
+}
+
+func TestOneBadRecordDoesNotStopTheOthers_B7_B13(t *testing.T) {
+	shelf := new(s3test.Shelf)
+	shelf.Lay("uploads/1.png", "", phototest.PNG(phototest.Scene(30, 20)))
+	shelf.Lay("uploads/2.png", "", phototest.HTML)
+	shelf.Lay("uploads/3.png", "", phototest.PNG(phototest.Scene(40, 20)))
+	a := fresh(t, shelf)
+	status, _, p := call(t, a, event("", "uploads/1.png", "uploads/2.png", "uploads/3.png"))
+	if status != 415 || !strings.HasPrefix(p.Detail, "1 of 3 records failed: uploads/2.png: ") || len(shelf.Puts()) != 6 {
+		t.Errorf("%d %+v after %d writes", status, p, len(shelf.Puts()))
+	}
+	// With one that may succeed later, the message comes again.
+	shelf.Before = func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/4.png") {
+			s3test.Answer(w, r, 503, "SlowDown")
+			return true
+		}
+		return false
+	}
+	status, _, p = call(t, a, event("", "uploads/2.png", "uploads/4.png"))
+	if status != 503 || !strings.Contains(p.Detail, "2 of 2") || len(shelf.Puts()) != 6 {
+		t.Errorf("%d %+v after %d writes", status, p, len(shelf.Puts()))
+	}
+	if status, results, _ := call(t, a, event("", "uploads/1.png", "uploads/3.png")); status != 200 || len(results) != 2 {
+		t.Errorf("%d %+v", status, results)
+	}
+}
+
+// A secret that is missing at the start, wrong for a while or rotated is read
+// again at each call; nothing but bad settings is remembered.
+func TestTheKeyIsReadAtUse_B17_B18(t *testing.T) {
+	shelf := new(s3test.Shelf)
+	shelf.Lay("uploads/p.png", "", phototest.PNG(phototest.Scene(30, 20)))
+	good := shelf.Open(t)
+	key, err := "", fmt.Errorf("not mounted")
+	a := fresh(t, shelf)
+	a.store = &connection{secret: func(name string) (string, error) {
+		if name != storeSecret {
+			t.Errorf("asked for %q", name)
+		}
+		return key, err
+	}}
+	try := func() string { _, _, p := call(t, a, event("", "uploads/p.png")); return p.Code }
+	if code := try(); code != "no_s3_key" {
+		t.Errorf("missing: %q", code)
+	}
+	if key, err = "http://nothing", nil; try() != "bad_s3_key" {
+		t.Errorf("unreadable")
+	}
+	if key = strings.Replace(good, "key:", "old:", 1); try() != "s3_denied" {
+		t.Errorf("rotated away")
+	}
+	if key = good; try() != "" {
+		t.Error("the right key does not heal it")
+	}
+	first, _ := a.store.open()
+	if again, _ := a.store.open(); again != first {
+		t.Error("a client for each call")
+	}
+}
+
+func TestSettings(t *testing.T) {
+	env := map[string]string{"thumbnail_sources": "uploads/in, scans", "thumbnail_bucket": "small"}
+	s, err := read(func(k string) string { return env[k] })
+	if err != nil || s.output != "small" || !s.watches("uploads", "in/a") || s.watches("uploads", "out/a") || !s.watches("scans", "x") {
+		t.Errorf("%+v, %v", s, err)
+	}
+	for k, v := range map[string]string{"thumbnail_sources": "uploads,,x", "thumbnail_bucket": "a/b"} {
+		if _, err := read(func(n string) string { return map[string]string{k: v}[n] }); err == nil {
+			t.Errorf("%s=%q was taken", k, v)
+		}
+	}
+}
+
+func TestMissingOutputBucketIsOurs(t *testing.T) {
+	shelf := new(s3test.Shelf)
+	shelf.Lay("uploads/p.png", "", phototest.PNG(phototest.Scene(30, 20)))
+	a := fresh(t, shelf)
+	a.output = "nowhere"
+	if status, _, p := call(t, a, event("", "uploads/p.png")); status != 503 || p.Code != "no_output_bucket" {
+		t.Errorf("%d %+v", status, p)
+	}
+	if _, _, p := call(t, a, event("", "uploads/"+strings.Repeat("k", 1020))); p.Code != "key_too_long" {
+		t.Errorf("%+v", p)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(event("e", "uploads/my photo é+.jpg", "b/x"))
+	f.Add(`{"Event":"s3:TestEvent"}`)
+	f.Add(`{"EventName":"s3:ObjectCreated:Put","Key":"b/k","Records":[{"eventName":"s3:ObjectCreated:Put","s3":{"bucket":{"name":"b"},"object":{"key":"a%2Fb","eTag":"\"x\""}}}]}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		records, err := parse([]byte(body))
+		if err != nil && fault.Of(err).Kind.Retriable() {
+			t.Errorf("a bad event would come back for ever: %v", err)
+		}
+		for _, r := range records {
+			if r.bucket == "" || r.key == "" || len(r.key) > maxKey {
+				t.Errorf("%+v", r)
+			}
+		}
+	})
+}

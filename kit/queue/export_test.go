@@ -1,0 +1,7 @@
+package queue
+
+// The statements whose plans the tests look at.
+var (
+	ClaimSQL  = claimSQL
+	FinishSQL = finishSQL
+)

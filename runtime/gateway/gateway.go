@@ -1,0 +1,190 @@
+// Package gateway speaks the OpenFaaS gateway's HTTP API: it sends calls of
+// /function/NAME to the function and lets an operator manage functions, secrets
+// and logs under /system. It does not know how a function is run; a Provider
+// does.
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"strings"
+	"time"
+
+	plogs "github.com/openfaas/faas-provider/logs"
+	"github.com/openfaas/faas-provider/types"
+
+	"fnstore/kit/fault"
+	"fnstore/kit/wire"
+	"fnstore/runtime/secrets"
+)
+
+// Namespace is the one namespace there is.
+const Namespace = "openfaas-fn"
+
+// Provider runs functions. Its errors are faults where the caller is to blame.
+type Provider interface {
+	Deploy(context.Context, types.FunctionDeployment) error
+	Delete(ctx context.Context, name string) error
+	Get(ctx context.Context, name string) (types.FunctionStatus, error)
+	List(context.Context) ([]types.FunctionStatus, error)
+	Acquire(ctx context.Context, name string) (transport http.RoundTripper, release func(), err error)
+}
+
+// Config is what a gateway needs.
+type Config struct {
+	Provider Provider
+	Secrets  *secrets.Store
+	Logs     plogs.Requester
+	User     string
+	Password string
+	Version  string        // of fnstore
+	Commit   string        // it was built from
+	Timeout  time.Duration // of a call, headers to last byte; 0 means 60 s
+	UI       http.Handler  // serves /ui/, behind the same password; nil for none
+	System   []Route       // further routes under /system
+}
+
+// Route is an operator's route that another part of the runtime serves.
+type Route struct {
+	Pattern string // of http.ServeMux
+	Serve   func(http.ResponseWriter, *http.Request) error
+}
+
+// Gateway is the handler. Make one with New.
+type Gateway struct {
+	cfg     Config
+	system  *http.ServeMux
+	proxy   *httputil.ReverseProxy
+	metrics *metrics
+	user    [sha256.Size]byte
+	secret  [sha256.Size]byte
+}
+
+// New makes a gateway.
+func New(cfg Config) *Gateway {
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 60 * time.Second
+	}
+	g := &Gateway{
+		cfg:     cfg,
+		system:  http.NewServeMux(),
+		metrics: newMetrics(),
+		user:    sha256.Sum256([]byte(cfg.User)),
+		secret:  sha256.Sum256([]byte(cfg.Password)),
+	}
+	g.proxy = g.newProxy()
+	g.routes()
+	return g
+}
+
+// Metrics is the handler of the metrics port.
+func (g *Gateway) Metrics() http.Handler { return g.metrics.handler() }
+
+func (g *Gateway) routes() {
+	handle := func(pattern string, serve func(http.ResponseWriter, *http.Request) error) {
+		g.system.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { wire.Serve(w, r, serve) })
+	}
+	handle("GET /system/functions", g.listFunctions)
+	handle("POST /system/functions", g.deploy)
+	handle("PUT /system/functions", g.update)
+	handle("DELETE /system/functions", g.remove)
+	handle("GET /system/function/{name}", g.getFunction)
+	handle("GET /system/info", g.info)
+	handle("GET /system/namespaces", g.namespaces)
+	handle("GET /system/secrets", g.listSecrets)
+	handle("POST /system/secrets", g.createSecret)
+	handle("PUT /system/secrets", g.updateSecret)
+	handle("DELETE /system/secrets", g.deleteSecret)
+	handle("GET /system/logs", g.logs)
+	for _, r := range g.cfg.System {
+		handle(r.Pattern, r.Serve)
+	}
+	if g.cfg.UI != nil {
+		g.system.Handle("/ui/", g.cfg.UI)
+	}
+}
+
+// ServeHTTP routes on the path as it was sent. Nothing is redirected to a
+// cleaner spelling: what does not name a thing exactly names nothing.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := callID(r)
+	r.Header.Set(wire.CallID, id)
+	w.Header().Set(wire.CallID, id)
+	raw, err := rawPath(r)
+	if err != nil {
+		wire.Fail(w, r, err)
+		return
+	}
+	switch {
+	case strings.HasPrefix(raw, "/function/"):
+		g.invoke(w, r, raw[len("/function/"):])
+	case raw == "/healthz":
+		g.healthz(w, r)
+	case raw == "/":
+		w.Header().Set("Location", "/ui/")
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	case strings.HasPrefix(raw, "/system/") || strings.HasPrefix(raw, "/ui/"):
+		g.operator(w, r, raw)
+	default:
+		wire.Fail(w, r, fault.New(fault.NotFound, "no_route", "there is nothing here; functions are at /function/NAME"))
+	}
+}
+
+// operator serves what only the operator may do.
+func (g *Gateway) operator(w http.ResponseWriter, r *http.Request, raw string) {
+	if !g.authorised(r) {
+		w.Header().Set("WWW-Authenticate", `Basic realm="Restricted"`)
+		wire.Fail(w, r, fault.New(fault.Unauthorized, "unauthorized", "invalid credentials"))
+		return
+	}
+	if strings.Contains(raw, "//") || strings.Contains(raw, "%") {
+		wire.Fail(w, r, fault.New(fault.NotFound, "no_route", "there is nothing here"))
+		return
+	}
+	g.system.ServeHTTP(w, r)
+}
+
+// authorised compares digests of both halves, whichever is wrong, so that the
+// time taken tells nothing.
+func (g *Gateway) authorised(r *http.Request) bool {
+	user, password, _ := r.BasicAuth()
+	u, p := sha256.Sum256([]byte(user)), sha256.Sum256([]byte(password))
+	return subtle.ConstantTimeCompare(u[:], g.user[:])&subtle.ConstantTimeCompare(p[:], g.secret[:]) == 1
+}
+
+func (g *Gateway) healthz(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+func (g *Gateway) info(w http.ResponseWriter, _ *http.Request) error {
+	version := &types.VersionInfo{Release: g.cfg.Version, SHA: g.cfg.Commit}
+	return wire.JSON(w, http.StatusOK, map[string]any{
+		"provider": types.ProviderInfo{Name: "fnstore", Version: version, Orchestration: "process"},
+		"version":  version,
+		"arch":     arch(),
+	})
+}
+
+func (g *Gateway) namespaces(w http.ResponseWriter, _ *http.Request) error {
+	return wire.JSON(w, http.StatusOK, []string{Namespace})
+}
+
+// checkNamespace accepts the default by name or by silence.
+func checkNamespace(ns string) error {
+	if ns != "" && ns != Namespace {
+		return fault.New(fault.Invalid, "bad_namespace", "there is no namespace %q, only %s", ns, Namespace)
+	}
+	return nil
+}
+
+// Quiet gives http.Server a log that says what it says in our form.
+func Quiet() *slog.Logger { return slog.Default().With("part", "gateway") }

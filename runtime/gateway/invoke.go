@@ -1,0 +1,173 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"fnstore/kit/fault"
+	"fnstore/kit/wire"
+)
+
+// internalHeader marks an answer that the function did not give.
+const internalHeader = "X-OpenFaaS-Internal"
+
+// MaxBody is the longest body of a call, in bytes. It is streamed, not held.
+const MaxBody = 64 << 20
+
+// call is one call on its way; the proxy's hooks find it in the context.
+type call struct {
+	function  string
+	path      string
+	start     time.Time
+	transport http.RoundTripper
+}
+
+type callKey struct{}
+
+func callOf(r *http.Request) *call { return r.Context().Value(callKey{}).(*call) }
+
+// invoke sends the request to the function that rest names.
+func (g *Gateway) invoke(w http.ResponseWriter, r *http.Request, rest string) {
+	start := time.Now()
+	name, path, err := target(rest)
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	if r.ContentLength > MaxBody {
+		fail(w, r, fault.New(fault.TooLarge, "body_too_large", "a call's body may have %d bytes", MaxBody))
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), g.cfg.Timeout)
+	defer cancel()
+	transport, release, err := g.cfg.Provider.Acquire(ctx, name)
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	defer release()
+
+	label := name + "." + Namespace
+	g.metrics.begin(label)
+	rec := &recorder{ResponseWriter: w}
+	defer func() { g.metrics.end(label, rec.status(), time.Since(start)) }()
+	r.Body = http.MaxBytesReader(rec, r.Body, MaxBody)
+	c := &call{function: name, path: path, start: start, transport: transport}
+	g.proxy.ServeHTTP(rec, r.WithContext(context.WithValue(ctx, callKey{}, c)))
+}
+
+// fail answers for the function, and says so.
+func fail(w http.ResponseWriter, r *http.Request, err error) {
+	w.Header().Set(internalHeader, "proxy")
+	wire.Fail(w, r, err)
+}
+
+func (g *Gateway) newProxy() *httputil.ReverseProxy {
+	return &httputil.ReverseProxy{
+		Rewrite:        g.rewrite,
+		Transport:      toFunction{},
+		ModifyResponse: g.answer,
+		ErrorHandler:   g.broken,
+		BufferPool:     buffers,
+		ErrorLog:       slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
+	}
+}
+
+// toFunction sends a request over the transport its call was given.
+type toFunction struct{}
+
+func (toFunction) RoundTrip(r *http.Request) (*http.Response, error) {
+	return callOf(r).transport.RoundTrip(r)
+}
+
+// rewrite makes the function's request. ReverseProxy has taken the hop-by-hop
+// headers away (RFC 9110 section 7.6.1), those that Connection names among
+// them, and what the client claimed in Forwarded and X-Forwarded-*.
+func (g *Gateway) rewrite(pr *httputil.ProxyRequest) {
+	c := callOf(pr.In)
+	out := pr.Out
+	out.URL = &url.URL{Scheme: "http", Host: "function", RawQuery: pr.In.URL.RawQuery, ForceQuery: pr.In.URL.ForceQuery}
+	setPath(out.URL, c.path)
+	out.Host = pr.In.Host
+
+	h := out.Header
+	for name := range h {
+		if forged(name) {
+			delete(h, name)
+		}
+	}
+	h.Set("X-Start-Time", strconv.FormatInt(c.start.UnixNano(), 10))
+	h.Del("Te") // ReverseProxy keeps "trailers", for gRPC
+	h.Set("X-Forwarded-Host", pr.In.Host)
+	h.Set("X-Forwarded-Proto", "http")
+	if ip, _, err := net.SplitHostPort(pr.In.RemoteAddr); err == nil {
+		h.Set("X-Forwarded-For", ip)
+	}
+	if user, _, ok := pr.In.BasicAuth(); ok && user == g.cfg.User {
+		h.Del("Authorization") // the operator's, which is not for functions
+	}
+	if _, ok := h["User-Agent"]; !ok {
+		h.Set("User-Agent", "fnstore/"+g.cfg.Version)
+	}
+}
+
+// forged reports headers that only the platform may set; name is canonical.
+func forged(name string) bool {
+	return strings.HasPrefix(name, "X-Openfaas-") || strings.HasPrefix(name, "X-Function-") || name == "X-Real-Ip"
+}
+
+// setPath makes the URL's request line carry the path byte for byte. Opaque
+// does, but a path that begins with two slashes would turn into a host there;
+// such a one goes the ordinary way.
+func setPath(u *url.URL, path string) {
+	if !strings.HasPrefix(path, "//") {
+		u.Opaque = path
+		return
+	}
+	u.RawPath = path
+	u.Path, _ = url.PathUnescape(path) // checked before
+}
+
+// answer completes what the function said.
+func (g *Gateway) answer(res *http.Response) error {
+	c := callOf(res.Request)
+	h := res.Header
+	if h.Get("Content-Type") == "" && res.StatusCode != http.StatusNoContent && res.StatusCode != http.StatusNotModified {
+		ct := res.Request.Header.Get("Content-Type")
+		if ct == "" {
+			ct = "text/plain; charset=utf-8"
+		}
+		h.Set("Content-Type", ct)
+	}
+	h.Del(wire.CallID) // ours is set already
+	h.Set("X-Start-Time", strconv.FormatInt(c.start.UnixNano(), 10))
+	h.Set("X-Served-By", "fnstore/"+g.cfg.Version)
+	return nil
+}
+
+// broken answers when no answer of the function could be had.
+func (g *Gateway) broken(w http.ResponseWriter, r *http.Request, err error) {
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		err = fault.New(fault.TooLarge, "body_too_large", "a call's body may have %d bytes", over.Limit)
+	case errors.Is(err, context.DeadlineExceeded):
+		err = fault.New(fault.Timeout, "function_timeout", "the function did not answer within %s", g.cfg.Timeout)
+	case errors.Is(err, context.Canceled):
+		return // the caller has gone
+	default:
+		w.Header().Set(internalHeader, "proxy")
+		p := fault.New(fault.BadGateway, "function_unreachable", "the function ended the connection before it answered").Because(err)
+		wire.Fail(w, r, p)
+		return
+	}
+	fail(w, r, err)
+}

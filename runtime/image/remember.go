@@ -1,0 +1,78 @@
+package image
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+)
+
+// memory is what is remembered of a function's last build.
+type memory struct {
+	Inputs     string `json:"inputs"`
+	Digest     string `json:"digest"`
+	BinarySize int64  `json:"binary_size"`
+}
+
+func remember(path string, m memory) error {
+	data, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return writeFile(path, append(data, '\n'), 0o644)
+}
+
+// remembered gives the last build's image when its inputs are the same and the
+// registry has it. A tag that was moved in between is set back.
+func (b *Builder) remembered(ctx context.Context, path, key, ref string) (Result, bool) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Result{}, false
+	}
+	var m memory
+	if json.Unmarshal(data, &m) != nil || m.Inputs != key {
+		return Result{}, false
+	}
+	tag, err := name.NewTag(ref)
+	if err != nil {
+		return Result{}, false
+	}
+	opts := options(remote.WithContext(ctx))
+	if d, err := remote.Head(tag, opts...); err != nil || d.Digest.String() != m.Digest {
+		got, err := remote.Get(tag.Context().Digest(m.Digest), opts...)
+		if err != nil || remote.Tag(tag, got, opts...) != nil {
+			return Result{}, false
+		}
+	}
+	return Result{Ref: ref, Digest: m.Digest, Cached: true, BinarySize: m.BinarySize}, true
+}
+
+// lock keeps a function's build context to one build at a time, here and in
+// other processes.
+func (b *Builder) lock(ctx context.Context, fn string) (unlock func(), err error) {
+	if err := os.MkdirAll(b.Work, 0o755); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(b.Work, fn+".lock"), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	held := make(chan error, 1)
+	go func() { held <- syscall.Flock(int(f.Fd()), syscall.LOCK_EX) }()
+	select {
+	case err := <-held:
+		if err != nil {
+			f.Close()
+			return nil, fmt.Errorf("lock: %w", err)
+		}
+		return func() { f.Close() }, nil // closing unlocks
+	case <-ctx.Done():
+		go func() { <-held; f.Close() }()
+		return nil, ctx.Err()
+	}
+}

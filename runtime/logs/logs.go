@@ -1,0 +1,145 @@
+// Package logs keeps what functions write: one file of JSON lines per function,
+// turned over at a bound, with the newest lines handed to whoever follows. It
+// does not read the lines.
+package logs
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/openfaas/faas-provider/logs"
+)
+
+// Bounds of what is kept.
+const (
+	MaxLine = 64 << 10 // bytes of one line; the rest of a longer one is cut off
+	MaxFile = 8 << 20  // bytes of a function's file; one older file is kept beside it
+)
+
+// follower is how many lines a slow reader may lag behind before it loses some.
+const follower = 1024
+
+// Store is a folder of log files. Its methods are safe for concurrent use.
+type Store struct {
+	dir string
+
+	mu    sync.Mutex
+	files map[string]*file
+}
+
+type file struct {
+	mu        sync.Mutex
+	path      string
+	f         *os.File
+	size      int64
+	followers map[chan logs.Message]struct{}
+}
+
+// Open makes the folder if it is missing.
+func Open(dir string) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open logs: %w", err)
+	}
+	return &Store{dir: dir, files: map[string]*file{}}, nil
+}
+
+func (s *Store) file(name string) *file {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.files[name]
+	if f == nil {
+		f = &file{path: filepath.Join(s.dir, name+".ndjson"), followers: map[chan logs.Message]struct{}{}}
+		s.files[name] = f
+	}
+	return f
+}
+
+// Copy reads lines from r until it ends and appends each to name's log as
+// coming from instance. Bytes that are not UTF-8 are replaced; a line that is
+// too long is cut, so that nothing a function writes can stop its log.
+func (s *Store) Copy(name, namespace, instance string, r io.Reader) {
+	f := s.file(name)
+	br := bufio.NewReaderSize(r, MaxLine)
+	for {
+		line, err := br.ReadSlice('\n')
+		cut := err == bufio.ErrBufferFull
+		if len(line) > 0 {
+			f.append(logs.Message{Name: name, Namespace: namespace, Instance: instance, Timestamp: time.Now().UTC(),
+				Text: strings.ToValidUTF8(string(bytes.TrimRight(line, "\r\n")), "\uFFFD")})
+		}
+		for cut && err == bufio.ErrBufferFull {
+			_, err = br.ReadSlice('\n') // the rest of the long line
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// Say appends a line of the runtime's own.
+func (s *Store) Say(name, namespace, instance, text string) {
+	s.file(name).append(logs.Message{Name: name, Namespace: namespace, Instance: instance, Timestamp: time.Now().UTC(), Text: text})
+}
+
+// append writes the line and hands it on. A disk that is full costs the line's
+// place in the file, never the function's life.
+func (f *file) append(m logs.Message) {
+	line, err := json.Marshal(m)
+	if err != nil {
+		return // strings and a time: cannot happen
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.write(append(line, '\n'))
+	for ch := range f.followers {
+		select {
+		case ch <- m:
+		default: // it lags too far behind
+		}
+	}
+}
+
+func (f *file) write(line []byte) {
+	if f.f != nil && f.size+int64(len(line)) > MaxFile {
+		_ = f.f.Close()
+		f.f = nil
+		_ = os.Rename(f.path, f.path+".1")
+	}
+	if f.f == nil {
+		out, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return
+		}
+		f.f, f.size = out, 0
+		if info, err := out.Stat(); err == nil {
+			f.size = info.Size()
+		}
+	}
+	n, _ := f.f.Write(line)
+	f.size += int64(n)
+}
+
+// Remove forgets a function's log.
+func (s *Store) Remove(name string) error {
+	f := s.file(name)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.f != nil {
+		_ = f.f.Close()
+		f.f = nil
+	}
+	for _, p := range []string{f.path, f.path + ".1"} {
+		if err := os.Remove(p); err != nil && !os.IsNotExist(err) {
+			return fmt.Errorf("remove log of %s: %w", name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,61 @@
+package objects
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// conditions reads what a write depends on (RFC 9110 section 13.1; Amazon S3,
+// "Conditional requests"). They are decided while the key is locked, so of
+// many that race one wins. nil without any.
+func conditions(r *http.Request) Condition {
+	match, none := r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
+	since, size := r.Header.Get("X-Amz-If-Match-Last-Modified-Time"), r.Header.Get("X-Amz-If-Match-Size")
+	removing := r.Method == http.MethodDelete
+	switch {
+	case removing && match == "" && since == "" && size == "", !removing && match == "" && none == "":
+		return nil
+	case removing:
+		return func(old *Object) error {
+			if old == nil { // removing nothing does no harm
+				return nil
+			}
+			if match != "" && !tagged(match, old.ETag()) || since != "" && !modifiedAt(since, old.Modified) ||
+				size != "" && size != strconv.FormatInt(old.Size, 10) {
+				return ErrPrecondition
+			}
+			return nil
+		}
+	}
+	return func(old *Object) error {
+		switch {
+		case match != "" && old == nil:
+			return ErrNoSuchKey
+		case match != "" && !tagged(match, old.ETag()), none != "" && old != nil && tagged(none, old.ETag()):
+			return ErrPrecondition
+		}
+		return nil
+	}
+}
+
+// tagged reports whether a list of entity tags, or "*", covers etag.
+func tagged(list, etag string) bool {
+	for tag := range strings.SplitSeq(list, ",") {
+		tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
+		if tag == "*" || strings.Trim(tag, `"`) == etag {
+			return true
+		}
+	}
+	return false
+}
+
+// modifiedAt compares with a date of HTTP or ISO 8601, to the second.
+func modifiedAt(date string, at time.Time) bool {
+	t, err := http.ParseTime(date)
+	if err != nil {
+		t, err = time.Parse(time.RFC3339Nano, date)
+	}
+	return err == nil && t.Truncate(time.Second).Equal(at.Truncate(time.Second))
+}

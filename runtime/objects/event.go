@@ -1,0 +1,44 @@
+package objects
+
+import (
+	"fmt"
+	"time"
+)
+
+// Names of events, as S3 notifications have them without the "s3:" before.
+const (
+	Put      = "ObjectCreated:Put"
+	Copied   = "ObjectCreated:Copy"
+	Complete = "ObjectCreated:CompleteMultipartUpload"
+	Removed  = "ObjectRemoved:Delete"
+)
+
+// Event is one change of one object. A removed object's event speaks of what
+// was removed.
+type Event struct {
+	Name        string
+	Bucket      string
+	Key         string
+	ETag        string // hexadecimal MD5, without quotes
+	Size        int64  // bytes
+	ContentType string
+	Sequencer   string // hexadecimal of one width; the higher of one key is the later
+	At          time.Time
+	// CallID is the writer's own name for what follows, from the object's
+	// metadata x-amz-meta-call-id; empty when it gave none.
+	CallID string
+}
+
+func event(name string, o Object) Event {
+	return Event{
+		Name:        name,
+		Bucket:      o.Bucket,
+		Key:         o.Key,
+		ETag:        o.ETag(),
+		Size:        o.Size,
+		ContentType: o.Meta["Content-Type"],
+		Sequencer:   fmt.Sprintf("%016X", o.sequencer),
+		At:          o.Modified,
+		CallID:      o.Meta["X-Amz-Meta-Call-Id"],
+	}
+}

@@ -1,0 +1,138 @@
+package objects
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Finish makes the object of the parts named, each by number and ETag. Asked
+// again after it succeeded, it answers with the same ETag.
+func (s *Store) Finish(ctx context.Context, u Upload, named []Part, wrap func(io.Reader) (io.Reader, func() error), when Condition) (etag string, err error) {
+	if u.done != nil {
+		return hex.EncodeToString(u.done), nil
+	}
+	have, err := s.Parts(ctx, u, 0, maxParts)
+	if err != nil {
+		return "", err
+	}
+	chosen, size, err := choose(have, named)
+	if err != nil {
+		return "", err
+	}
+	if size > s.MaxObject {
+		return "", refuse(400, "EntityTooLarge", "the parts exceed the maximum size of an object")
+	}
+	src := &sequence{store: s, parts: chosen}
+	defer src.Close()
+	c := change{name: Complete, when: when}
+	var gone []blobID
+	c.also = func(ctx context.Context, tx pgx.Tx) error {
+		gone = gone[:0]
+		return s.finishUpload(ctx, tx, u, &gone)
+	}
+	body := io.Reader(src)
+	if wrap != nil {
+		var proof func() error
+		body, proof = wrap(src)
+		c.proof = func(map[string]string) error { return proof() }
+	}
+	o, err := s.put(ctx, u.Bucket, u.Key, u.Meta, body, size, c)
+	if err != nil {
+		return "", err
+	}
+	for _, id := range gone {
+		s.remove(id)
+	}
+	return o.ETag(), nil
+}
+
+// finishUpload marks the upload as done in the object's transaction, and
+// collects the blobs of its parts. The second of two that finish it at once
+// finds it done.
+func (s *Store) finishUpload(ctx context.Context, tx pgx.Tx, u Upload, gone *[]blobID) error {
+	tag, err := tx.Exec(ctx, `
+		UPDATE objects.upload SET touched_at = now(), etag = (SELECT etag FROM objects.object WHERE bucket = $2 AND key = $3)
+		WHERE id = $1 AND etag IS NULL`, u.ID, u.Bucket, []byte(u.Key))
+	if err != nil {
+		return fmt.Errorf("finish upload: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return ErrNoSuchUpload
+	}
+	rows, err := tx.Query(ctx, `DELETE FROM objects.part WHERE upload = $1 RETURNING blob`, u.ID)
+	if err != nil {
+		return fmt.Errorf("finish upload: %w", err)
+	}
+	*gone, err = pgx.CollectRows(rows, pgx.RowTo[blobID])
+	return err
+}
+
+// choose matches the parts a client names with those it uploaded.
+func choose(have, named []Part) (chosen []Part, size int64, err error) {
+	byNumber := make(map[int]Part, len(have))
+	for _, p := range have {
+		byNumber[p.Number] = p
+	}
+	last := 0
+	for _, n := range named {
+		if n.Number <= last {
+			return nil, 0, ErrPartOrder
+		}
+		last = n.Number
+		p, ok := byNumber[n.Number]
+		if !ok || p.ETag() != n.ETag() {
+			return nil, 0, ErrInvalidPart
+		}
+		chosen, size = append(chosen, p), size+p.Size
+	}
+	if len(chosen) == 0 {
+		return nil, 0, refuse(400, "MalformedXML", "an upload is completed with one part at least")
+	}
+	return chosen, size, nil
+}
+
+// sequence reads parts one after the other, with one file open at a time.
+type sequence struct {
+	store *Store
+	parts []Part
+	open  *os.File
+}
+
+func (s *sequence) Read(p []byte) (int, error) {
+	for {
+		if s.open == nil {
+			if len(s.parts) == 0 {
+				return 0, io.EOF
+			}
+			f, err := os.Open(s.store.path(s.parts[0].blob))
+			if errors.Is(err, os.ErrNotExist) { // replaced or completed meanwhile
+				return 0, ErrInvalidPart
+			}
+			if err != nil {
+				return 0, fmt.Errorf("open part: %w", err)
+			}
+			s.open, s.parts = f, s.parts[1:]
+		}
+		n, err := s.open.Read(p)
+		if err == io.EOF {
+			s.open.Close()
+			s.open, err = nil, nil
+		}
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+}
+
+func (s *sequence) Close() error {
+	if s.open == nil {
+		return nil
+	}
+	return s.open.Close()
+}

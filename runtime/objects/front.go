@@ -1,0 +1,194 @@
+package objects
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/rclone/gofakes3"
+)
+
+// front is the Store as the protocol's front sees it. Every method decides
+// first whether the caller's key may, by the names it is about to use: the
+// front's idea of a request and ours cannot differ.
+type front struct{ store *Store }
+
+var _ gofakes3.Backend = (*front)(nil)
+
+func (f *front) tell(ctx context.Context, err error) error { return f.store.tell(ctx, err) }
+
+func may(ctx context.Context, v Verb, bucket, key string) error {
+	if !callOf(ctx).key.may(v, bucket, key) {
+		return ErrDenied
+	}
+	return nil
+}
+
+func admin(ctx context.Context) error {
+	if !callOf(ctx).key.Admin {
+		return ErrDenied
+	}
+	return nil
+}
+
+func (f *front) ListBuckets(ctx context.Context) ([]gofakes3.BucketInfo, error) {
+	all, err := f.store.Buckets(ctx)
+	if err != nil {
+		return nil, f.tell(ctx, err)
+	}
+	list := []gofakes3.BucketInfo{}
+	for _, b := range all {
+		if callOf(ctx).key.sees(b.Name) {
+			list = append(list, gofakes3.BucketInfo{Name: b.Name, CreationDate: gofakes3.NewContentTime(b.Created)})
+		}
+	}
+	return list, nil
+}
+
+func (f *front) BucketExists(ctx context.Context, name string) (bool, error) {
+	if !callOf(ctx).key.sees(name) {
+		return false, f.tell(ctx, ErrDenied)
+	}
+	ok, err := f.store.bucketExists(ctx, name)
+	return ok, f.tell(ctx, err)
+}
+
+func (f *front) CreateBucket(ctx context.Context, name string) error {
+	if err := admin(ctx); err != nil {
+		return f.tell(ctx, err)
+	}
+	made, err := f.store.makeBucket(ctx, name)
+	if err == nil && !made {
+		err = ErrBucketExists
+	}
+	return f.tell(ctx, err)
+}
+
+func (f *front) DeleteBucket(ctx context.Context, name string) error {
+	if err := admin(ctx); err != nil {
+		return f.tell(ctx, err)
+	}
+	return f.tell(ctx, f.store.RemoveBucket(ctx, name))
+}
+
+func (f *front) ListBucket(ctx context.Context, name string, prefix *gofakes3.Prefix, page gofakes3.ListBucketPage) (*gofakes3.ObjectList, error) {
+	if err := may(ctx, List, name, prefix.Prefix); err != nil {
+		return nil, f.tell(ctx, err)
+	}
+	p, err := f.store.List(ctx, Listing{Bucket: name, Prefix: prefix.Prefix, Delimiter: prefix.Delimiter, After: page.Marker, Max: int(page.MaxKeys)})
+	if err != nil {
+		return nil, f.tell(ctx, err)
+	}
+	list := &gofakes3.ObjectList{IsTruncated: p.Next != "", NextMarker: p.Next}
+	for _, o := range p.Objects {
+		list.Add(&gofakes3.Content{Key: o.Key, LastModified: gofakes3.NewContentTime(o.Modified), ETag: `"` + o.ETag() + `"`, Size: o.Size})
+	}
+	for _, prefix := range p.Prefixes {
+		list.AddPrefix(prefix)
+	}
+	return list, nil
+}
+
+func (f *front) HeadObject(ctx context.Context, bucket, key string) (*gofakes3.Object, error) {
+	if err := may(ctx, callOf(ctx).head, bucket, key); err != nil {
+		return nil, f.tell(ctx, err)
+	}
+	o, err := f.store.Stat(ctx, bucket, key)
+	if err != nil {
+		return nil, f.tell(ctx, err)
+	}
+	callOf(ctx).status = 0
+	return shown(o, http.NoBody), nil
+}
+
+func (f *front) GetObject(ctx context.Context, bucket, key string, want *gofakes3.ObjectRangeRequest) (*gofakes3.Object, error) {
+	if err := may(ctx, Read, bucket, key); err != nil {
+		return nil, f.tell(ctx, err)
+	}
+	o, file, err := f.store.Open(ctx, bucket, key)
+	if err != nil {
+		return nil, f.tell(ctx, err)
+	}
+	from, n, err := span(want, o.Size)
+	if err == nil && from > 0 {
+		_, err = file.Seek(from, io.SeekStart)
+	}
+	if err != nil {
+		file.Close()
+		return nil, f.tell(ctx, err)
+	}
+	callOf(ctx).status = 0
+	out := shown(o, &content{file, io.LimitedReader{R: file, N: n}})
+	if want != nil {
+		out.Range = &gofakes3.ObjectRange{Start: from, Length: n}
+	}
+	return out, nil
+}
+
+func (f *front) PutObject(ctx context.Context, bucket, key string, meta map[string]string, input io.Reader, size int64) (gofakes3.PutObjectResult, error) {
+	if err := may(ctx, Write, bucket, key); err != nil {
+		return gofakes3.PutObjectResult{}, f.tell(ctx, err)
+	}
+	c := callOf(ctx)
+	proof := func(meta map[string]string) error {
+		if err := c.body.Finish(); err != nil {
+			return err
+		}
+		if name, value := c.body.Checksum(); name != "" {
+			meta[name] = value
+		}
+		return nil
+	}
+	o, err := f.store.put(ctx, bucket, key, kept(meta), input, size, change{name: Put, when: c.when, proof: proof})
+	if err != nil {
+		return gofakes3.PutObjectResult{}, f.tell(ctx, err)
+	}
+	return gofakes3.PutObjectResult{ETag: `"` + o.ETag() + `"`}, nil
+}
+
+func (f *front) CopyObject(ctx context.Context, srcBucket, srcKey, bucket, key string, meta map[string]string) (gofakes3.CopyObjectResult, error) {
+	if err := errors.Join(may(ctx, Read, srcBucket, srcKey), may(ctx, Write, bucket, key)); err != nil {
+		return gofakes3.CopyObjectResult{}, f.tell(ctx, err)
+	}
+	c := callOf(ctx)
+	if err := c.body.Finish(); err != nil {
+		return gofakes3.CopyObjectResult{}, f.tell(ctx, err)
+	}
+	o, err := f.store.Copy(ctx, srcBucket, srcKey, bucket, key, kept(meta), c.when)
+	if err != nil {
+		return gofakes3.CopyObjectResult{}, f.tell(ctx, err)
+	}
+	return gofakes3.CopyObjectResult{ETag: `"` + o.ETag() + `"`, LastModified: gofakes3.NewContentTime(o.Modified)}, nil
+}
+
+func (f *front) DeleteObject(ctx context.Context, bucket, key string) (gofakes3.ObjectDeleteResult, error) {
+	if err := may(ctx, Delete, bucket, key); err != nil {
+		return gofakes3.ObjectDeleteResult{}, f.tell(ctx, err)
+	}
+	return gofakes3.ObjectDeleteResult{}, f.tell(ctx, f.store.Remove(ctx, bucket, key, callOf(ctx).when))
+}
+
+// DeleteMulti removes each key in a transaction of its own. One that may not be
+// removed is an entry in the answer, not the end of the others.
+func (f *front) DeleteMulti(ctx context.Context, bucket string, keys ...string) (out gofakes3.MultiDeleteResult, err error) {
+	for _, key := range keys {
+		err := may(ctx, Delete, bucket, key)
+		if err == nil {
+			err = f.store.Remove(ctx, bucket, key, nil)
+		}
+		if err != nil {
+			e := f.store.explain(ctx, err)
+			out.Error = append(out.Error, gofakes3.ErrorResult{Key: key, Code: gofakes3.ErrorCode(e.Code), Message: e.Message})
+			continue
+		}
+		out.Deleted = append(out.Deleted, gofakes3.ObjectID{Key: key})
+	}
+	return out, nil
+}
+
+// kept drops what the index knows itself.
+func kept(meta map[string]string) map[string]string {
+	delete(meta, "Last-Modified")
+	return meta
+}

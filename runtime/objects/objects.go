@@ -1,0 +1,135 @@
+// Package objects keeps objects: their bytes in files that no key ever names,
+// their index in Postgres. An object, its index row and what follows from the
+// change commit in one transaction, and clients speak S3 to it. It does not
+// know what follows: whoever opens a Store says so with OnChange.
+//
+// What one PUT does, and what is left when the process dies at that point:
+//
+//	bytes -> blobs/xx/<blob>, fsync     an orphan, removed by Sweep
+//	BEGIN, lock the key, conditions     an orphan
+//	swap the row, OnChange              an orphan; the old object stands
+//	COMMIT                              the new object and what follows from it,
+//	                                    the old blob an orphan
+//	remove the old blob                 nothing
+package objects
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Migrations holds the schema of the index, for goose, in the folder
+// "migrations".
+//
+//go:embed migrations/*.sql
+var Migrations embed.FS
+
+// Defaults of Config.
+const (
+	DefaultMaxObject = 5 << 30   // bytes; S3's own limit for one PUT
+	DefaultMinFree   = 256 << 20 // bytes
+	DefaultUploadAge = 24 * time.Hour
+	DefaultOrphanAge = time.Hour
+)
+
+// Config says where a Store keeps what, and who hears of it.
+type Config struct {
+	Pool *pgxpool.Pool // a database with Migrations applied
+	Dir  string        // the blobs; made when missing
+
+	// OnChange is called inside the transaction of every change, after the
+	// row was swapped. Its error undoes the change and fails the request.
+	OnChange func(ctx context.Context, tx pgx.Tx, ev Event) error
+
+	// AfterChange is called after the commit, outside of it: for a hint to
+	// whoever waits. It may be missed when the process dies in between.
+	AfterChange func(ev Event)
+
+	Keys      []Key         // access keys; none lets nobody in
+	MaxObject int64         // bytes of one object
+	MinFree   int64         // bytes of disk that uploads must leave free
+	UploadAge time.Duration // an upload in parts is dropped this long after its last part
+	OrphanAge time.Duration // a file that no row names is removed at this age
+	Log       *slog.Logger
+}
+
+// Store is an object store. Its methods may be called from any goroutine.
+type Store struct {
+	Config
+	lock    *os.File
+	keys    keyring
+	pending sync.Map // blobs that are written and not yet committed
+	at      func(point string)
+}
+
+// ErrInUse is returned by Open when another Store has the folder.
+var ErrInUse = errors.New("another store uses this folder")
+
+// Open makes the folders and takes the lock on them. Close it when done.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	if c.MaxObject == 0 {
+		c.MaxObject = DefaultMaxObject
+	}
+	if c.MinFree == 0 {
+		c.MinFree = DefaultMinFree
+	}
+	if c.UploadAge == 0 {
+		c.UploadAge = DefaultUploadAge
+	}
+	if c.OrphanAge == 0 {
+		c.OrphanAge = DefaultOrphanAge
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.OnChange == nil {
+		c.OnChange = func(context.Context, pgx.Tx, Event) error { return nil }
+	}
+	if c.AfterChange == nil {
+		c.AfterChange = func(Event) {}
+	}
+	s := &Store{Config: c, at: func(string) {}}
+	if err := s.SetKeys(c.Keys); err != nil {
+		return nil, err
+	}
+	if err := s.mkdirs(); err != nil {
+		return nil, fmt.Errorf("open object store: %w", err)
+	}
+	if err := s.take(); err != nil {
+		return nil, fmt.Errorf("open object store %s: %w", c.Dir, err)
+	}
+	if err := c.Pool.Ping(ctx); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("open object store's index: %w", err)
+	}
+	return s, nil
+}
+
+// take locks the folder. The kernel lets go of the lock when the process ends,
+// however it ends.
+func (s *Store) take() error {
+	f, err := os.OpenFile(filepath.Join(s.Dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return ErrInUse
+	}
+	s.lock = f
+	return nil
+}
+
+// Close lets go of the folder. It does not close the pool.
+func (s *Store) Close() error { return s.lock.Close() }

@@ -1,0 +1,154 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// instance is one process, from exec to exit.
+type instance struct {
+	slot      *slot
+	cmd       *exec.Cmd
+	transport *http.Transport
+	exited    chan struct{}
+	how       string // it ended; set before exited is closed
+
+	inflight atomic.Int64
+	mu       sync.Mutex
+	reaped   bool // its number may be another process's by now
+	draining bool
+	idle     chan struct{} // closed when draining and no call is left
+}
+
+// start runs the binary with the listener as descriptor 3, the way systemd
+// hands sockets over (sd_listen_fds(3)).
+func start(s *slot, l *net.UnixListener) (*instance, error) {
+	b, rec := s.r.f.b, s.r.rec
+	home := s.home()
+	if err := freshDir(home, rec.uid()); err != nil {
+		return nil, err
+	}
+	socket, err := l.File()
+	if err != nil {
+		return nil, err
+	}
+	defer socket.Close()
+	outR, outW, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer outW.Close()
+
+	cmd := exec.Command(s.r.bin.Path)
+	cmd.Args = []string{rec.Deployment.Service}
+	cmd.Dir = home
+	cmd.Env = environment(s, home)
+	cmd.Stdout, cmd.Stderr = outW, outW
+	cmd.ExtraFiles = []*os.File{socket}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if rec.UID != 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(rec.UID), Gid: uint32(rec.UID)}
+	}
+	if err := b.spawn.start(cmd); err != nil {
+		_ = outR.Close()
+		return nil, err
+	}
+
+	p := &instance{slot: s, cmd: cmd, exited: make(chan struct{}), idle: make(chan struct{})}
+	path := l.Addr().String()
+	p.transport = &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", path)
+		},
+		DisableCompression:  true, // what the function wrote is what the caller gets
+		MaxIdleConnsPerHost: 256,
+		IdleConnTimeout:     60 * time.Second,
+		WriteBufferSize:     16 << 10,
+		ReadBufferSize:      16 << 10,
+	}
+	go func() {
+		defer outR.Close()
+		b.cfg.Logs.Copy(rec.Deployment.Service, Namespace, s.id, outR)
+	}()
+	go func() {
+		p.reap()
+		// A child that escaped may hold the pipe open; its words are not ours.
+		_ = outR.SetReadDeadline(time.Now().Add(time.Second))
+		p.transport.CloseIdleConnections()
+		close(p.exited)
+	}()
+	return p, nil
+}
+
+// freshDir empties the folder: nothing that one process left may reach the next.
+func freshDir(dir string, uid int) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if uid >= 0 {
+		return os.Chown(dir, uid, uid)
+	}
+	return nil
+}
+
+// environment is everything the process gets; of ours it inherits nothing.
+// What the runtime decides stands last and wins.
+func environment(s *slot, home string) []string {
+	d := s.r.rec.Deployment
+	env := append([]string{"PATH=/usr/bin:/bin"}, s.r.bin.Env...)
+	for k, v := range d.EnvVars {
+		env = append(env, k+"="+v)
+	}
+	if d.EnvProcess != "" {
+		env = append(env, "fprocess="+d.EnvProcess)
+	}
+	return append(env,
+		"OPENFAAS_NAME="+d.Service,
+		"OPENFAAS_NAMESPACE="+Namespace,
+		"secret_mount_path="+s.r.f.b.secretsDir(s.r.rec),
+		"TMPDIR="+home,
+		"HOME="+home,
+		"LISTEN_FDS=1",
+		"LISTEN_FDNAMES=http",
+	)
+}
+
+// awaitReady polls /_/ready until it says 200. It gives up when the process
+// ends, after StartTimeout, or when ctx does.
+func (p *instance) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, StartTimeout)
+	defer cancel()
+	probe := &http.Client{Transport: p.transport, Timeout: time.Second}
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://function/_/ready", nil)
+		if err != nil {
+			return err
+		}
+		if res, err := probe.Do(req); err == nil {
+			_ = res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-time.After(pause):
+		case <-p.exited:
+			return fmt.Errorf("the process ended before it was ready: %s", p.how)
+		case <-ctx.Done():
+			return errors.New("the process was not ready within " + StartTimeout.String())
+		}
+	}
+}

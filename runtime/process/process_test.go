@@ -1,0 +1,446 @@
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/openfaas/faas-provider/types"
+
+	"fnstore/kit/fault"
+	"fnstore/runtime/logs"
+	"fnstore/runtime/secrets"
+)
+
+// The test binary is also the function: FN_MODE says how it behaves.
+func TestMain(m *testing.M) {
+	if mode := os.Getenv("FN_MODE"); mode != "" {
+		behave(mode)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func behave(mode string) {
+	switch mode {
+	case "crash":
+		fmt.Println("no luck today")
+		os.Exit(3)
+	case "child": // leaves a child behind that ignores what it is told
+		child := exec.Command("sh", "-c", "trap '' TERM; while :; do sleep 1; done")
+		if err := child.Start(); err != nil {
+			panic(err)
+		}
+	}
+	l, err := net.FileListener(os.NewFile(3, "listener"))
+	if err != nil {
+		panic(err)
+	}
+	http.HandleFunc("/_/ready", func(http.ResponseWriter, *http.Request) {})
+	http.HandleFunc("/pid", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, os.Getpid()) })
+	http.HandleFunc("/version", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, os.Getenv("VERSION")) })
+	http.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(os.Environ()) })
+	http.HandleFunc("/uid", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, os.Getuid()) })
+	http.HandleFunc("/secret", func(w http.ResponseWriter, r *http.Request) {
+		b, err := os.ReadFile(filepath.Join(os.Getenv("secret_mount_path"), r.FormValue("name")))
+		fmt.Fprint(w, string(b), err)
+	})
+	http.HandleFunc("/say", func(_ http.ResponseWriter, r *http.Request) { fmt.Println(r.FormValue("text")) })
+	http.HandleFunc("/hold", func(w http.ResponseWriter, r *http.Request) {
+		c := http.NewResponseController(w)
+		_ = c.EnableFullDuplex()
+		fmt.Fprint(w, "held ")
+		_ = c.Flush()
+		_, _ = io.Copy(w, r.Body) // until the caller lets go
+	})
+	fmt.Println("serving")
+	_ = http.Serve(l, nil)
+}
+
+type rig struct {
+	*Backend
+	dir     string
+	secrets *secrets.Store
+}
+
+// open makes a backend whose images are all this test's binary.
+func open(t *testing.T, dir string) *rig {
+	t.Helper()
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	vault, err := secrets.Open(filepath.Join(dir, "secrets"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, err := logs.Open(filepath.Join(dir, "logs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(dir, "function")
+	if err := exec.Command("install", "-m", "755", self, binary).Run(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := Open(t.Context(), Config{
+		Dir: filepath.Join(dir, "functions"), RunDir: filepath.Join(dir, "run"), SockDir: filepath.Join(dir, "sock"),
+		Secrets: vault, Logs: written, Unprivileged: os.Geteuid() == 0,
+		Fetch: func(_ context.Context, ref string) (Binary, error) {
+			if strings.Contains(ref, "missing") {
+				return Binary{}, fault.New(fault.Invalid, "image_missing", "there is no image %s", ref)
+			}
+			return Binary{Path: binary, Digest: "sha256:0123456789abcdef"}, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return &rig{b, dir, vault}
+}
+
+// shortDir is a folder whose sockets have short paths and that a function's
+// user may enter.
+func shortDir(t *testing.T) string {
+	dir, err := os.MkdirTemp("", "fn")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func deployment(name string, env map[string]string) types.FunctionDeployment {
+	if env == nil {
+		env = map[string]string{}
+	}
+	if env["FN_MODE"] == "" {
+		env["FN_MODE"] = "serve"
+	}
+	return types.FunctionDeployment{Service: name, Image: "127.0.0.1:5000/t/" + name + ":dev", EnvVars: env}
+}
+
+func (r *rig) deploy(t *testing.T, d types.FunctionDeployment) {
+	t.Helper()
+	if err := r.Deploy(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r *rig) call(ctx context.Context, name, path string, body io.Reader) (string, error) {
+	transport, release, err := r.Acquire(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://function"+path, body)
+	if err != nil {
+		return "", err
+	}
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return string(b), err
+}
+
+func (r *rig) get(t *testing.T, name, path string) string {
+	t.Helper()
+	s, err := r.call(t.Context(), name, path, nil)
+	if err != nil {
+		t.Fatalf("call %s%s: %v", name, path, err)
+	}
+	return s
+}
+
+func (r *rig) pid(t *testing.T, name string) int {
+	t.Helper()
+	pid, err := strconv.Atoi(r.get(t, name, "/pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+// gone waits until the process is no more.
+func gone(t *testing.T, pid int) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); syscall.Kill(pid, 0) == nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("process %d is still there", pid)
+		}
+	}
+}
+
+func TestAFunctionSeesWhatItIsGivenAndNoMore(t *testing.T) {
+	t.Setenv("LEAK", "of the parent")
+	r := open(t, shortDir(t))
+	if err := r.secrets.Create("api-key", []byte("s3cret")); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.secrets.Create("other", []byte("not yours")); err != nil {
+		t.Fatal(err)
+	}
+	d := deployment("f", map[string]string{"MINE": "yes", "secret_mount_path": "/etc"})
+	d.Secrets = []string{"api-key"}
+	r.deploy(t, d)
+	env := r.get(t, "f", "/env")
+	for _, want := range []string{"MINE=yes", "OPENFAAS_NAME=f", "OPENFAAS_NAMESPACE=openfaas-fn", "LISTEN_FDS=1", "secret_mount_path=" + r.dir} {
+		if !strings.Contains(env, want) {
+			t.Errorf("no %s in %s", want, env)
+		}
+	}
+	if strings.Contains(env, "LEAK") || strings.Contains(env, "s3cret") {
+		t.Errorf("too much in %s", env)
+	}
+	if got := r.get(t, "f", "/secret?name=api-key"); got != "s3cret<nil>" {
+		t.Errorf("its secret: %q", got)
+	}
+	if got := r.get(t, "f", "/secret?name=other"); strings.Contains(got, "not yours") {
+		t.Errorf("another's secret: %q", got)
+	}
+	if got := r.get(t, "f", "/secret?name=../../../secrets/other"); os.Geteuid() == 0 && strings.Contains(got, "not yours") {
+		t.Errorf("the vault is open: %q", got)
+	}
+	if err := r.secrets.Update("api-key", []byte("rotated")); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.get(t, "f", "/secret?name=api-key"); got != "rotated<nil>" {
+		t.Errorf("after rotation: %q", got)
+	}
+}
+
+func TestEachFunctionHasAUserOfItsOwn(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Log("as a plain user every function runs as that user")
+	}
+	r := open(t, shortDir(t))
+	r.deploy(t, deployment("a", nil))
+	r.deploy(t, deployment("b", nil))
+	a, b := r.get(t, "a", "/uid"), r.get(t, "b", "/uid")
+	if os.Geteuid() == 0 && (a == b || a == "0" || b == "0") {
+		t.Errorf("users %s and %s", a, b)
+	}
+	if os.Geteuid() != 0 && a != strconv.Itoa(os.Geteuid()) {
+		t.Errorf("user %s", a)
+	}
+}
+
+// The function dies, and the next call is answered.
+func TestAKilledFunctionAnswersTheNextCall(t *testing.T) {
+	r := open(t, shortDir(t))
+	r.deploy(t, deployment("f", nil))
+	r.deploy(t, deployment("other", nil))
+	bystander := r.pid(t, "other")
+	for range 3 {
+		pid := r.pid(t, "f")
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		gone(t, pid)
+		if next := r.pid(t, "f"); next == pid {
+			t.Errorf("process %d answers after its death", pid)
+		}
+	}
+	if r.pid(t, "other") != bystander {
+		t.Error("another function was touched")
+	}
+}
+
+func TestWhatAProcessLeavesBehindIsEnded(t *testing.T) {
+	r := open(t, shortDir(t))
+	r.deploy(t, deployment("f", map[string]string{"FN_MODE": "child"}))
+	pid := r.pid(t, "f")
+	group := func() (n int) {
+		procs, err := filepath.Glob("/proc/[0-9]*/stat")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range procs {
+			b, err := os.ReadFile(p)
+			if err != nil {
+				continue
+			}
+			_, rest, _ := strings.Cut(string(b), ") ")
+			if f := strings.Fields(rest); len(f) > 2 && f[2] == strconv.Itoa(pid) && f[0] != "Z" {
+				n++
+			}
+		}
+		return n
+	}
+	if n := group(); n < 2 {
+		t.Fatalf("%d processes in the group", n)
+	}
+	if err := r.Delete(t.Context(), "f"); err != nil {
+		t.Fatal(err)
+	}
+	if n := group(); n != 0 {
+		t.Errorf("%d processes are left", n)
+	}
+	if _, err := os.Stat(filepath.Join(r.dir, "run", "f")); !os.IsNotExist(err) {
+		t.Errorf("its folder is left: %v", err)
+	}
+	if _, _, err := r.Acquire(t.Context(), "f"); fault.Of(err).Kind != fault.NotFound {
+		t.Errorf("after delete: %v", err)
+	}
+}
+
+func TestACrashLoopIsHeldAndSaysItsLastWords(t *testing.T) {
+	r := open(t, shortDir(t))
+	r.deploy(t, deployment("f", map[string]string{"FN_MODE": "crash"}))
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := r.call(ctx, "f", "/", nil); fault.Of(err).Code != "function_not_ready" {
+		t.Errorf("a call of it: %v", err)
+	}
+	if s, _ := r.Get(t.Context(), "f"); s.AvailableReplicas != 0 {
+		t.Errorf("status %+v", s)
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		log, err := os.ReadFile(filepath.Join(r.dir, "logs", "f.ndjson"))
+		if strings.Contains(string(log), "no luck today") && strings.Contains(string(log), "exit status 3") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("log %s, %v", log, err)
+		}
+	}
+	// A version that works takes over.
+	r.deploy(t, deployment("f", nil))
+	r.pid(t, "f")
+}
+
+// A call that has begun ends on the version it began on, and no call is refused
+// meanwhile.
+func TestAnUpdateLosesNoCall(t *testing.T) {
+	r := open(t, shortDir(t))
+	r.deploy(t, deployment("f", map[string]string{"VERSION": "1", "exec_timeout": "30s"}))
+	old := r.pid(t, "f")
+
+	body, let := io.Pipe()
+	held := make(chan string, 1)
+	transport, release, err := r.Acquire(t.Context(), "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://function/hold", body)
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		b, err := io.ReadAll(res.Body)
+		release()
+		held <- fmt.Sprint(string(b), err)
+	}()
+
+	stop := make(chan struct{})
+	var load sync.WaitGroup
+	for range 4 {
+		load.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if v, err := r.call(t.Context(), "f", "/version", nil); err != nil || v != "1" && v != "2" {
+					t.Errorf("a call met %q, %v", v, err)
+					return
+				}
+			}
+		})
+	}
+	r.deploy(t, deployment("f", map[string]string{"VERSION": "2", "exec_timeout": "30s"}))
+	for r.get(t, "f", "/version") != "2" {
+	}
+	close(stop)
+	load.Wait()
+	if _, err := let.Write([]byte("to the end")); err != nil {
+		t.Fatal(err)
+	}
+	_ = let.Close()
+	if got := <-held; got != "held to the end<nil>" {
+		t.Errorf("the call that was held: %q", got)
+	}
+	gone(t, old)
+}
+
+// What was deployed runs again after a restart; the same deployment again
+// changes nothing.
+func TestDeploymentsSurvive(t *testing.T) {
+	dir := shortDir(t)
+	first := open(t, dir)
+	d := deployment("f", map[string]string{"VERSION": "1"})
+	d.Labels = &map[string]string{"a": "b"}
+	first.deploy(t, d)
+	pid := first.pid(t, "f")
+	first.deploy(t, d)
+	if first.pid(t, "f") != pid {
+		t.Error("the same deployment again started it anew")
+	}
+	if err := first.Scale(t.Context(), "f", 2); err != nil {
+		t.Fatal(err)
+	}
+	first.Close()
+	gone(t, pid)
+
+	second := open(t, dir)
+	if v := second.get(t, "f", "/version"); v != "1" {
+		t.Errorf("version %q", v)
+	}
+	s, err := second.Get(t.Context(), "f")
+	if err != nil || s.Replicas != 2 || (*s.Labels)["a"] != "b" || s.Image != d.Image {
+		t.Errorf("status %+v, %v", s, err)
+	}
+}
+
+func TestACallWakesAFunctionAtZero(t *testing.T) {
+	r := open(t, shortDir(t))
+	r.deploy(t, deployment("f", nil))
+	pid := r.pid(t, "f")
+	if err := r.Scale(t.Context(), "f", 0); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, pid)
+	r.pid(t, "f")
+}
+
+func TestDeploymentsAreChecked(t *testing.T) {
+	r := open(t, shortDir(t))
+	for name, d := range map[string]types.FunctionDeployment{
+		"no name":        {Image: "x"},
+		"no image":       {Service: "f"},
+		"upper case":     {Service: "F", Image: "x"},
+		"a path":         {Service: "../f", Image: "x"},
+		"namespace":      {Service: "f", Image: "x", Namespace: "other"},
+		"missing secret": {Service: "f", Image: "x", Secrets: []string{"nope"}},
+		"climbing":       {Service: "f", Image: "x", Secrets: []string{"../f"}},
+		"bad variable":   {Service: "f", Image: "x", EnvVars: map[string]string{"A=B": "c"}},
+		"missing image":  {Service: "f", Image: "missing"},
+	} {
+		if err := r.Deploy(t.Context(), d); fault.Of(err).Kind != fault.Invalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if list, err := r.List(t.Context()); err != nil || len(list) != 0 {
+		t.Errorf("deployed %+v, %v", list, err)
+	}
+}

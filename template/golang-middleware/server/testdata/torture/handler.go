@@ -1,0 +1,87 @@
+// Package function misbehaves in every way that the function server must
+// survive. It is written for the stock template: module handler/function, an
+// old go directive, the standard library.
+package function
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// Handle picks the misbehaviour by path.
+func Handle(w http.ResponseWriter, r *http.Request) {
+	switch strings.TrimPrefix(r.URL.Path, "/") {
+	case "echo":
+		w.Header().Set("X-Seen-Call-Id", r.Header.Get("X-Call-Id"))
+		io.Copy(w, r.Body)
+	case "panic":
+		panic("on purpose: " + r.URL.Query().Get("say"))
+	case "panic-nil":
+		panic(nil)
+	case "panic-abort":
+		panic(http.ErrAbortHandler)
+	case "panic-late":
+		io.WriteString(w, "half of it")
+		w.(http.Flusher).Flush()
+		panic("after the first byte")
+	case "goexit":
+		runtime.Goexit()
+	case "bad-status":
+		w.WriteHeader(0)
+	case "wait": // until the context ends, then answers all the same
+		<-r.Context().Done()
+		if !errors.Is(r.Context().Err(), context.DeadlineExceeded) {
+			slog.Info("left", "error", r.Context().Err().Error())
+		}
+		http.Error(w, "too late to matter", http.StatusTeapot)
+	case "deaf": // does not look at its context, and changes headers meanwhile
+		for end := time.Now().Add(2 * time.Second); time.Now().Before(end); {
+			w.Header().Set("X-Busy", time.Now().String())
+			time.Sleep(time.Millisecond)
+		}
+		_, err := io.WriteString(w, "too late")
+		slog.Info("deaf", "error", fmt.Sprint(err))
+	case "drip": // begins, then never ends by itself
+		for {
+			if _, err := io.WriteString(w, "data: x\n\n"); err != nil {
+				return
+			}
+			http.NewResponseController(w).Flush()
+			time.Sleep(time.Millisecond)
+		}
+	case "deadline":
+		at, ok := r.Context().Deadline()
+		fmt.Fprintln(w, ok, time.Until(at).Round(time.Second))
+	case "env":
+		fmt.Fprintln(w, strings.Join(os.Environ(), "\n"))
+	case "child": // what a program started here finds open
+		out, err := exec.Command("ls", "-l", "/proc/self/fd").CombinedOutput()
+		fmt.Fprintln(w, string(out), err)
+	case "gate": // says that it is in, waits for the file to go
+		name := os.Getenv("TMPDIR") + "/gate"
+		fmt.Fprintln(w, "in")
+		w.(http.Flusher).Flush()
+		for {
+			if _, err := os.Stat(name); err != nil {
+				break
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		fmt.Fprintln(w, "out")
+	case "log":
+		slog.Info("said by the handler", "n", 1)
+		fmt.Println("plain")
+	case "nothing":
+	default:
+		fmt.Fprintln(w, "ok")
+	}
+}

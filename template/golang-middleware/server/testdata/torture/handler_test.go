@@ -1,0 +1,5 @@
+package function
+
+import "testing"
+
+func TestRunsInTheBuild(t *testing.T) {}

@@ -1,0 +1,173 @@
+package law
+
+import (
+	"bufio"
+	"bytes"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The import law. Test files are exempt: a test may use the real service, or an
+// oracle that the code must not carry.
+//
+//	cmd ──▶ everything
+//	runtime ──▶ kit, connectors
+//	connectors/x ──▶ kit, connectors/hook, one driver
+//	functions/x ──▶ kit
+//	kit/x ──▶ kit, one outside module
+//	template ──▶ the standard library
+
+// importer is what the law looks at: a package and what it imports.
+type importer struct {
+	dir     string
+	imports []string
+}
+
+func TestImports(t *testing.T) {
+	byDir := map[string]map[string]bool{}
+	for _, f := range goFiles(t) {
+		if f.isTest() {
+			continue
+		}
+		if byDir[f.dir()] == nil {
+			byDir[f.dir()] = map[string]bool{}
+		}
+		for _, p := range f.imports() {
+			byDir[f.dir()][p] = true
+		}
+	}
+	families := required(read(t, "go.mod"))
+	for _, dir := range slices.Sorted(maps.Keys(byDir)) {
+		for _, c := range judge(importer{dir, slices.Sorted(maps.Keys(byDir[dir]))}, families) {
+			t.Error(c)
+		}
+	}
+}
+
+// judge gives one complaint for each import that a package may not have.
+func judge(p importer, families []string) (complaints []string) {
+	say := func(what, why string) { complaints = append(complaints, p.dir+" imports "+what+": "+why) }
+	room, _, _ := strings.Cut(p.dir, "/")
+	outside := map[string]bool{}
+	for _, path := range p.imports {
+		own, isOwn := strings.CutPrefix(path, module+"/")
+		to, _, _ := strings.Cut(own, "/")
+		switch {
+		case standard(path):
+			continue
+		case !isOwn:
+			outside[family(path, families)] = true
+		case to == "cmd":
+			say(path, "cmd is where everything is put together, and nothing stands on it. Move what you need into a package of runtime or kit.")
+		case to == "tests" && room != "tests":
+			say(path, "tests look at the code, not the other way round. Move what is shared into the package it is about.")
+		case helper(path) && !helper(p.dir) && room != "tests":
+			say(path, "a package named …test is for tests; it would be linked into what ships. Import it from a _test.go file.")
+		}
+		if !isOwn {
+			continue
+		}
+		switch room {
+		case "kit":
+			if to != "kit" {
+				say(path, "kit is copied into every build context and stands on nothing else of the house. Move what you need into kit, or hand it in as a value.")
+			}
+		case "functions":
+			if to != "kit" {
+				say(path, "a function is built with kit alone; it talks to the rest over HTTP or by messages.")
+			}
+		case "connectors":
+			if to != "kit" && own != "connectors/hook" && !strings.HasPrefix(own, p.dir+"/") {
+				say(path, "a connector knows its source and connectors/hook. What two connectors share belongs to hook.")
+			}
+		case "runtime":
+			if to == "functions" {
+				say(path, "the runtime knows functions from the stack file only, so that any function can take their place.")
+			}
+		case "template":
+			say(path, "the template is pulled without the rest of the house and is built with the standard library alone.")
+		}
+	}
+	names := slices.Sorted(maps.Keys(outside))
+	switch {
+	case room == "functions" && len(names) > 0:
+		say(strings.Join(names, ", "), "a function takes its tools from kit, so that one place decides about each library. Use the kit package, or make one.")
+	case room == "template" && len(names) > 0:
+		say(strings.Join(names, ", "), "strangers build with this template, in modules where no such requirement is. Use the standard library.")
+	case (room == "kit" || room == "connectors") && len(names) > 1:
+		say(strings.Join(names, " and "), "one tool, one weight: a function pays at every cold start for all it links. Split the package so that each part brings one outside module.")
+	}
+	return complaints
+}
+
+// standard is true for the standard library: no other path begins without a
+// dot, this module's excepted.
+func standard(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return first != module && !strings.Contains(first, ".")
+}
+
+// helper packages serve tests: servicestest, phototest and such.
+func helper(path string) bool {
+	name := path[strings.LastIndex(path, "/")+1:]
+	return strings.HasSuffix(name, "test") && name != "test"
+}
+
+// family is the module a package belongs to, by the longest path that go.mod
+// requires. golang.org/x is many modules, and each counts.
+func family(path string, families []string) string {
+	best := path
+	for _, f := range families {
+		if (path == f || strings.HasPrefix(path, f+"/")) && (best == path || len(f) > len(best)) {
+			best = f
+		}
+	}
+	return best
+}
+
+var requirement = regexp.MustCompile(`^\s*(?:require\s+)?(\S+\.\S+)\s+v\d`)
+
+// required lists the modules that a go.mod requires.
+func required(mod []byte) (list []string) {
+	for s := bufio.NewScanner(bytes.NewReader(mod)); s.Scan(); {
+		if m := requirement.FindStringSubmatch(s.Text()); m != nil {
+			list = append(list, m[1])
+		}
+	}
+	return list
+}
+
+// The law itself must notice.
+func TestImportsAreJudged(t *testing.T) {
+	families := required([]byte("require (\n\tgolang.org/x/image v0.1.0\n\tgolang.org/x/sys v0.1.0\n\tgithub.com/minio/minio-go/v7 v7.1.0 // indirect\n)\nrequire github.com/a/b v1.0.0\n"))
+	for _, c := range []struct {
+		dir, imports string
+		complaints   int
+	}{
+		{"kit/a", "fmt fnstore/kit/b golang.org/x/image/webp golang.org/x/image/tiff", 0},
+		{"kit/a", "golang.org/x/image/webp golang.org/x/sys/unix", 1},
+		{"kit/a", "fnstore/runtime/gateway", 1},
+		{"kit/a", "fnstore/kit/b/btest", 1},
+		{"kit/a/atest", "fnstore/kit/b/btest testing", 0},
+		{"functions/a", "net/http fnstore/kit/wire", 0},
+		{"functions/a", "fnstore/functions/b", 1},
+		{"functions/a", "github.com/a/b", 1},
+		{"connectors/a", "fnstore/kit/queue fnstore/connectors/hook github.com/a/b/c", 0},
+		{"connectors/a", "fnstore/connectors/b github.com/a/b github.com/minio/minio-go/v7/pkg/set", 2},
+		{"runtime/a", "fnstore/runtime/b fnstore/connectors/hook github.com/a/b golang.org/x/sys/unix", 0},
+		{"runtime/a", "fnstore/functions/b fnstore/cmd/fnstore", 2},
+		{"template/golang-middleware/server", "net/http", 0},
+		{"template/golang-middleware/server", "fnstore/kit/wire", 1},
+		{"template/golang-middleware/server", "github.com/a/b", 1},
+		{"cmd/fnstore", "fnstore/runtime/a fnstore/kit/b github.com/a/b golang.org/x/sys/unix", 0},
+		{"cmd/fnstore", "fnstore/tests/flow", 1},
+		{"tests/flow", "fnstore/cmd/fnstore fnstore/kit/b/btest", 1},
+	} {
+		if got := judge(importer{c.dir, strings.Fields(c.imports)}, families); len(got) != c.complaints {
+			t.Errorf("%s importing %s: %d complaints, want %d: %q", c.dir, c.imports, len(got), c.complaints, got)
+		}
+	}
+}
