@@ -54,7 +54,7 @@ test: ## everything: checks, all tests with real services, a browser
 lint: ## gofmt, vet, staticcheck, govulncheck, go.mod, scripts, the laws of tests/law
 	@bad=$$(gofmt -l $(wildcard $(ROOMS))); [ -z "$$bad" ] || { echo 'not formatted (gofmt -w):'; echo "$$bad"; exit 1; }
 	@for f in scripts/*.sh template/*/*.sh; do sh -n $$f || exit 1; done; bash -n .ci/run
-	@$(GO) mod tidy -diff
+	@out=$$($(GO) mod tidy -diff 2>&1) || { echo 'go.mod is not tidy (go mod tidy):'; echo "$$out"; exit 1; }
 	@$(GO) vet ./...
 	@$(GO) tool -modfile=tools/go.mod staticcheck ./...
 	@GO='$(GO)' sh scripts/vuln.sh

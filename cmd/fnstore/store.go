@@ -7,23 +7,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"fnstore/connectors/hook"
-	"fnstore/kit/caller"
-	"fnstore/kit/queue"
-	"fnstore/runtime/delivery"
-	"fnstore/runtime/gateway"
-	"fnstore/runtime/image"
 	"fnstore/runtime/image/registry"
-	"fnstore/runtime/logs"
 	"fnstore/runtime/objects"
 	"fnstore/runtime/process"
 	"fnstore/runtime/secrets"
@@ -207,179 +198,6 @@ func logStop(part string, err error) {
 	if err != nil {
 		slog.Error("could not stop", "part", part, "cause", err)
 	}
-}
-
-// startObjects opens the object store: what happens there becomes messages in
-// the same transaction.
-func (st *store) startObjects(ctx context.Context) error {
-	l, err := listen(st.set.S3Port)
-	if err != nil {
-		return err
-	}
-	st.s3Addr = l.Addr().String()
-	admin, err := st.creds.get(s3AdminSecret)
-	if err != nil {
-		_ = l.Close()
-		return err
-	}
-	keys, buckets, watchers, err := s3Access(st.file, st.vault, admin, st.s3Addr)
-	if err != nil {
-		_ = l.Close()
-		return err
-	}
-	st.objects, err = objects.Open(ctx, objects.Config{
-		Pool: st.pool, Dir: st.set.path("objects"), Keys: keys,
-		OnChange: func(ctx context.Context, tx pgx.Tx, ev objects.Event) error {
-			o := hook.Object{
-				Event: ev.Name, Source: "fnstore:s3", Bucket: ev.Bucket, Key: ev.Key, ETag: ev.ETag,
-				Size: ev.Size, Sequencer: ev.Sequencer, At: ev.At, CallID: ev.CallID,
-			}
-			if !o.Created() {
-				return nil
-			}
-			_, err := hook.Emit(ctx, tx, watchers, o)
-			return err
-		},
-		AfterChange: func(objects.Event) {
-			if err := queue.Notify(context.WithoutCancel(ctx), st.pool); err != nil {
-				slog.Warn("could not wake the queue; it looks again within a second", "cause", err)
-			}
-		},
-	})
-	if err != nil {
-		_ = l.Close()
-		return err
-	}
-	st.onStop(func(context.Context) { logStop("objects", st.objects.Close()) })
-	for _, b := range buckets {
-		if err := st.objects.MakeBucket(ctx, b); err != nil {
-			_ = l.Close()
-			return err
-		}
-	}
-	sweeping, stopSweeping := context.WithCancel(context.Background())
-	go st.objects.SweepEvery(sweeping, time.Hour)
-	st.onStop(func(context.Context) { stopSweeping() })
-	st.serve(l, "s3", st.objects.Handler())
-	return nil
-}
-
-// startFunctions opens the gateway, deploys the stack file's functions and
-// starts delivery once they are there.
-func (st *store) startFunctions(ctx context.Context) error {
-	written, err := logs.Open(st.set.path("logs"))
-	if err != nil {
-		return err
-	}
-	sockets, err := os.MkdirTemp("", "fnstore-")
-	if err != nil {
-		return err
-	}
-	st.onStop(func(context.Context) { _ = os.RemoveAll(sockets) })
-	st.backend, err = process.Open(ctx, process.Config{
-		Dir: st.set.path("functions"), RunDir: st.set.path("run"), SockDir: sockets,
-		Secrets: st.vault, Logs: written, Unprivileged: os.Geteuid() == 0,
-		Fetch: func(ctx context.Context, ref string) (process.Binary, error) {
-			u, err := image.Unpack(ctx, ref, st.set.path("unpacked"))
-			return process.Binary{Path: u.Binary, Digest: u.Digest, Env: u.Env}, err
-		},
-	})
-	if err != nil {
-		return err
-	}
-	st.onStop(func(context.Context) { st.backend.Close() })
-
-	if err := st.startGateway(written); err != nil {
-		return err
-	}
-	for _, fn := range st.file.Functions {
-		d, err := fn.Deployment(st.file.Dir)
-		if err != nil {
-			return fmt.Errorf("deploy %s: %w", fn.Name, err)
-		}
-		if err := st.backend.Deploy(ctx, d); err != nil {
-			return fmt.Errorf("deploy %s: %w", fn.Name, err)
-		}
-	}
-	if err := st.awaitFunctions(ctx); err != nil {
-		return err
-	}
-	return st.startDelivery(ctx)
-}
-
-// awaitFunctions returns when every function of the stack file can serve.
-func (st *store) awaitFunctions(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, process.StartTimeout)
-	defer cancel()
-	for _, fn := range st.file.Functions {
-		_, release, err := st.backend.Acquire(ctx, fn.Name)
-		if err != nil {
-			return fmt.Errorf("%s does not start; see fnstore logs %s: %w", fn.Name, fn.Name, err)
-		}
-		release()
-	}
-	return nil
-}
-
-func (st *store) startGateway(written *logs.Store) error {
-	password, err := st.creds.get(gatewayPassword)
-	if err != nil {
-		return err
-	}
-	main, err := listen(st.set.GatewayPort)
-	if err != nil {
-		return err
-	}
-	metrics, err := listen(st.set.MetricsPort)
-	if err != nil {
-		_ = main.Close()
-		return err
-	}
-	st.gatewayAddr, st.metricsAddr = main.Addr().String(), metrics.Addr().String()
-	g := gateway.New(gateway.Config{
-		Provider: st.backend, Secrets: st.vault, Logs: written, User: adminUser, Password: password,
-		Version: version, Commit: commit, System: queueRoutes(st.pool),
-	})
-	st.serve(main, "gateway", g)
-	st.serve(metrics, "metrics", g.Metrics())
-	return nil
-}
-
-// concurrency is how many deliveries of a function run at once when its
-// annotation fnstore.concurrency says nothing.
-const concurrency = 10
-
-func (st *store) startDelivery(ctx context.Context) error {
-	d, err := delivery.Open(ctx, delivery.Config{
-		Postgres: st.pg.URL(),
-		Gateway:  "http://" + st.gatewayAddr,
-		EventKey: func() (string, error) { b, err := st.vault.Read(caller.Secret); return string(b), err },
-		Functions: func(ctx context.Context) ([]delivery.Function, error) {
-			list, err := st.backend.List(ctx)
-			if err != nil {
-				return nil, err
-			}
-			functions := make([]delivery.Function, len(list))
-			for i, f := range list {
-				functions[i] = delivery.Function{Name: f.Name, Concurrency: concurrency}
-				if f.Annotations == nil {
-					continue
-				}
-				if n, err := strconv.Atoi((*f.Annotations)["fnstore.concurrency"]); err == nil && n > 0 {
-					functions[i].Concurrency = n
-				}
-			}
-			return functions, nil
-		},
-	})
-	if err != nil {
-		return err
-	}
-	running, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { d.Run(running); close(done) }()
-	st.onStop(func(context.Context) { stop(); <-done })
-	return nil
 }
 
 func (st *store) writeEnv() error {

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"fnstore/runtime/image"
+	"fnstore/runtime/logs"
+	"fnstore/runtime/process"
+)
+
+// startFunctions opens the gateway, deploys the stack file's functions and
+// starts delivery once they are there.
+func (st *store) startFunctions(ctx context.Context) error {
+	written, err := logs.Open(st.set.path("logs"))
+	if err != nil {
+		return err
+	}
+	sockets, err := os.MkdirTemp("", "fnstore-")
+	if err != nil {
+		return err
+	}
+	st.onStop(func(context.Context) { _ = os.RemoveAll(sockets) })
+	st.backend, err = process.Open(ctx, process.Config{
+		Dir: st.set.path("functions"), RunDir: st.set.path("run"), SockDir: sockets,
+		Secrets: st.vault, Logs: written, Unprivileged: os.Geteuid() == 0,
+		Fetch: func(ctx context.Context, ref string) (process.Binary, error) {
+			u, err := image.Unpack(ctx, ref, st.set.path("unpacked"))
+			return process.Binary{Path: u.Binary, Digest: u.Digest, Env: u.Env}, err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	st.onStop(func(context.Context) { st.backend.Close() })
+
+	if err := st.startGateway(written); err != nil {
+		return err
+	}
+	for _, fn := range st.file.Functions {
+		d, err := fn.Deployment(st.file.Dir)
+		if err != nil {
+			return fmt.Errorf("deploy %s: %w", fn.Name, err)
+		}
+		if err := st.backend.Deploy(ctx, d); err != nil {
+			return fmt.Errorf("deploy %s: %w", fn.Name, err)
+		}
+	}
+	if err := st.awaitFunctions(ctx); err != nil {
+		return err
+	}
+	return st.startDelivery(ctx)
+}
+
+// awaitFunctions returns when every function of the stack file can serve.
+func (st *store) awaitFunctions(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, process.StartTimeout)
+	defer cancel()
+	for _, fn := range st.file.Functions {
+		_, release, err := st.backend.Acquire(ctx, fn.Name)
+		if err != nil {
+			return fmt.Errorf("%s does not start; see fnstore logs %s: %w", fn.Name, fn.Name, err)
+		}
+		release()
+	}
+	return nil
+}

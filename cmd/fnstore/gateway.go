@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"fnstore/kit/caller"
+	"fnstore/kit/queue"
+	"fnstore/runtime/gateway"
+	"fnstore/runtime/logs"
+	"fnstore/runtime/ui"
+)
+
+// startGateway opens the gateway with its page, and the metrics beside it.
+func (st *store) startGateway(written *logs.Store) error {
+	password, err := st.creds.get(gatewayPassword)
+	if err != nil {
+		return err
+	}
+	admin, err := st.creds.get(s3AdminSecret)
+	if err != nil {
+		return err
+	}
+	main, err := listen(st.set.GatewayPort)
+	if err != nil {
+		return err
+	}
+	metrics, err := listen(st.set.MetricsPort)
+	if err != nil {
+		_ = main.Close()
+		return err
+	}
+	st.gatewayAddr, st.metricsAddr = main.Addr().String(), metrics.Addr().String()
+	page, err := ui.New(ui.Config{
+		Functions: st.backend.List,
+		Progress: func(ctx context.Context, callID string) (queue.Progress, error) {
+			return queue.Find(ctx, st.pool, callID)
+		},
+		S3:         "http://" + s3Admin + ":" + admin + "@" + st.s3Addr,
+		Uploads:    "uploads",
+		Thumbnails: "thumbnails",
+		Gateway:    "http://" + st.gatewayAddr,
+		Sign: func(h http.Header, method, path string, body []byte) error {
+			key, err := st.vault.Read(caller.Secret)
+			if err == nil {
+				caller.Sign(h, string(key), method, path, body, time.Now())
+			}
+			return err
+		},
+		Version: version,
+	})
+	if err != nil {
+		_, _ = main.Close(), metrics.Close()
+		return err
+	}
+	g := gateway.New(gateway.Config{
+		Provider: st.backend, Secrets: st.vault, Logs: written, User: adminUser, Password: password,
+		Version: version, Commit: commit, UI: page, System: queueRoutes(st.pool),
+	})
+	st.serve(main, "gateway", g)
+	st.serve(metrics, "metrics", g.Metrics())
+	return nil
+}
