@@ -78,7 +78,7 @@ func (cmd invokeCmd) Run(ctx context.Context, s *settings, in io.Reader, out io.
 		}
 		query.Add(k, v)
 	}
-	path := (&url.URL{Path: cmd.Path}).EscapedPath()
+	target := (&url.URL{Path: cmd.Path, RawQuery: query.Encode()}).RequestURI()
 	header := http.Header{"Content-Type": {cmd.ContentType}}
 	header.Set(wire.CallID, queue.CallID())
 	if !cmd.Unsigned {
@@ -86,13 +86,9 @@ func (cmd invokeCmd) Run(ctx context.Context, s *settings, in io.Reader, out io.
 		if err != nil {
 			return fmt.Errorf("sign the call (--unsigned calls without): %w", err)
 		}
-		caller.Sign(header, string(bytes.TrimSpace(key)), cmd.Method, path, body, time.Now())
+		caller.Sign(header, string(bytes.TrimSpace(key)), cmd.Method, target, body, time.Now())
 	}
-	target := "/function/" + cmd.Function + path
-	if len(query) > 0 {
-		target += "?" + query.Encode()
-	}
-	res, err := c.do(ctx, cmd.Method, target, bytes.NewReader(body), header)
+	res, err := c.do(ctx, cmd.Method, "/function/"+cmd.Function+target, bytes.NewReader(body), header)
 	if err != nil {
 		return err
 	}

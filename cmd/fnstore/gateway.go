@@ -41,10 +41,10 @@ func (st *store) startGateway(written *logs.Store) error {
 		Uploads:    "uploads",
 		Thumbnails: "thumbnails",
 		Gateway:    "http://" + st.gatewayAddr,
-		Sign: func(h http.Header, method, path string, body []byte) error {
+		Sign: func(h http.Header, method, target string, body []byte) error {
 			key, err := st.vault.Read(caller.Secret)
 			if err == nil {
-				caller.Sign(h, string(key), method, path, body, time.Now())
+				caller.Sign(h, string(key), method, target, body, time.Now())
 			}
 			return err
 		},

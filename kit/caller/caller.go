@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -41,20 +42,35 @@ const minKey = 32
 // callID is the header that binds a signature to one call.
 const callID = "X-Call-Id"
 
-// Sign sets the signature of a call on h. The path is the one the function
-// will see, with no query; body is the whole body.
-func Sign(h http.Header, key, method, path string, body []byte, now time.Time) {
+// Sign sets the signature of a call on h. The target is the path the function
+// will see, escaped, with the query: a function may route by either. The body
+// is the whole body.
+func Sign(h http.Header, key, method, target string, body []byte, now time.Time) {
 	t := strconv.FormatInt(now.Unix(), 10)
-	h.Set(Header, "t="+t+",v1="+hex.EncodeToString(mac(key, t, method, path, h.Get(callID), body)))
+	h.Set(Header, "t="+t+",v1="+hex.EncodeToString(mac(key, t, method, target, h.Get(callID), body)))
+}
+
+// Target is what the function sees of a gateway's URL, /function/NAME/a?b: the
+// part to sign, /a?b.
+func Target(u *url.URL) string {
+	rest := strings.TrimPrefix(u.RequestURI(), "/function/")
+	end := strings.IndexAny(rest, "/?")
+	switch {
+	case end < 0:
+		return "/"
+	case rest[end] == '?':
+		return "/" + rest[end:]
+	}
+	return rest[end:]
 }
 
 // mac covers every part that decides what a call does. Parts are joined by
 // newlines, which none of them can hold: method and call id are tokens, and a
-// path is escaped.
-func mac(key, t, method, path, id string, body []byte) []byte {
+// target is part of a request line.
+func mac(key, t, method, target, id string, body []byte) []byte {
 	sum := sha256.Sum256(body)
 	m := hmac.New(sha256.New, []byte(key))
-	fmt.Fprintf(m, "%s\n%s\n%s\n%s\n%x", t, method, path, id, sum)
+	fmt.Fprintf(m, "%s\n%s\n%s\n%s\n%x", t, method, target, id, sum)
 	return m.Sum(nil)
 }
 
@@ -106,8 +122,12 @@ func check(r *http.Request, keys []string, body []byte, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("%w: not hex", errSignature)
 	}
+	target := r.RequestURI // byte for byte what came
+	if !strings.HasPrefix(target, "/") {
+		target = r.URL.RequestURI()
+	}
 	for _, key := range keys {
-		if hmac.Equal(got, mac(key, t, r.Method, r.URL.EscapedPath(), r.Header.Get(callID), body)) {
+		if hmac.Equal(got, mac(key, t, r.Method, target, r.Header.Get(callID), body)) {
 			return nil
 		}
 	}

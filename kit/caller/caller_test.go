@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -77,8 +78,9 @@ func TestTamperedCallsAreRefused(t *testing.T) {
 		"unsigned":     func(r *http.Request) { r.Header.Del(Header) },
 		"twice":        func(r *http.Request) { r.Header.Add(Header, r.Header.Get(Header)) },
 		"method":       func(r *http.Request) { r.Method = "PUT" },
-		"path":         func(r *http.Request) { r.URL.Path, r.URL.RawPath = "/refund", "" },
-		"decoded path": func(r *http.Request) { r.URL.RawPath = "" },
+		"path":         func(r *http.Request) { r.RequestURI = "/refund" },
+		"decoded path": func(r *http.Request) { r.RequestURI = r.URL.Path },
+		"query":        func(r *http.Request) { r.RequestURI += "?op=refund" },
 		"call id":      func(r *http.Request) { r.Header.Set("X-Call-Id", "call-2") },
 		"no call id":   func(r *http.Request) { r.Header.Del("X-Call-Id") },
 		"body":         func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader(body + " ")) },
@@ -169,4 +171,18 @@ func FuzzCheck(f *testing.F) {
 			t.Errorf("%q holds", header)
 		}
 	})
+}
+
+func TestTargetIsWhatTheFunctionSees(t *testing.T) {
+	for path, want := range map[string]string{
+		"/function/f": "/", "/function/f/": "/", "/function/f?a=b": "/?a=b", "/function/f/a%2Fb?c": "/a%2Fb?c", "/function/f//x": "//x",
+	} {
+		u, err := url.Parse("http://127.0.0.1:8080" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Target(u); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
 }

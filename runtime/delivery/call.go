@@ -48,7 +48,6 @@ func (d *Delivery) deliver(ctx context.Context, m queue.Message) queue.Outcome {
 }
 
 func (d *Delivery) call(ctx context.Context, m queue.Message) (*http.Response, error) {
-	path, _, _ := strings.Cut(m.Path, "?")
 	req, err := http.NewRequestWithContext(ctx, m.Method, d.cfg.Gateway+"/function/"+m.Function+m.Path, bytes.NewReader(m.Body))
 	if err != nil {
 		return nil, fmt.Errorf("make the request: %w", err)
@@ -65,7 +64,7 @@ func (d *Delivery) call(ctx context.Context, m queue.Message) (*http.Response, e
 		if err != nil {
 			return nil, fmt.Errorf("sign the call: %w", err)
 		}
-		caller.Sign(req.Header, key, m.Method, path, m.Body, time.Now())
+		caller.Sign(req.Header, key, m.Method, caller.Target(req.URL), m.Body, time.Now())
 	}
 	return d.client.Do(req)
 }

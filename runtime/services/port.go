@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -46,9 +47,13 @@ func listener(port int) (uid uint32, err error) {
 		return 0, err
 	}
 	defer f.Close()
+	return listenerIn(f, port)
+}
+
+func listenerIn(table io.Reader, port int) (uid uint32, err error) {
 	// "0100007F" is 127.0.0.1 in the kernel's byte order, "0A" is TCP_LISTEN.
 	want := fmt.Sprintf("0100007F:%04X", port)
-	lines := bufio.NewScanner(f)
+	lines := bufio.NewScanner(table)
 	for lines.Scan() {
 		col := strings.Fields(lines.Text())
 		if len(col) < 8 || col[1] != want || col[3] != "0A" {

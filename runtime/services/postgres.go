@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -161,7 +160,5 @@ func (r room) postmaster() int {
 	if err != nil {
 		return 0
 	}
-	first, _, _ := strings.Cut(string(b), "\n")
-	n, _ := strconv.Atoi(strings.TrimSpace(first))
-	return n
+	return pidIn(b)
 }

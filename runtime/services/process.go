@@ -89,3 +89,13 @@ func (p *process) alive() bool {
 		return true
 	}
 }
+
+// pidIn reads the number in the first line of a pid file, 0 when it is none.
+func pidIn(file []byte) int {
+	first, _, _ := bytes.Cut(file, []byte{'\n'})
+	n, err := strconv.ParseInt(string(bytes.TrimSpace(first)), 10, 32)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return int(n)
+}

@@ -1,14 +1,12 @@
 package services
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -143,12 +141,9 @@ func (r room) knock(ctx context.Context, password string, port int) error {
 
 // redisPID is the pid in Redis' own pid file, 0 when there is none.
 func (r room) redisPID() int {
-	f, err := os.Open(r.path("run/redis.pid"))
+	b, err := os.ReadFile(r.path("run/redis.pid"))
 	if err != nil {
 		return 0
 	}
-	defer f.Close()
-	line, _ := bufio.NewReaderSize(f, 64).ReadSlice('\n')
-	n, _ := strconv.Atoi(strings.TrimSpace(string(line)))
-	return n
+	return pidIn(b)
 }

@@ -152,6 +152,19 @@ func TestTwoInstancesSideBySide(t *testing.T) {
 	})
 }
 
+func TestDirectoryWithAnOddName(t *testing.T) {
+	each(t, func(t *testing.T, kind string) {
+		dir := filepath.Join(place(t), `it's a "store" é\ %d`)
+		if err := os.MkdirAll(dir, 0o711); err != nil {
+			t.Fatal(err)
+		}
+		s := start(t, kind, dir)
+		if again := start(t, kind, dir); !again.Adopted() || again.PID() != s.PID() {
+			t.Errorf("adopted %v, pid %d, want %d", again.Adopted(), again.PID(), s.PID())
+		}
+	})
+}
+
 func TestConcurrentStartsShareOneInstance(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		dir := place(t)

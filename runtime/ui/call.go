@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"fnstore/kit/caller"
 	"fnstore/kit/fault"
 	"fnstore/kit/wire"
 )
@@ -68,7 +69,7 @@ func (p *pages) call(w http.ResponseWriter, r *http.Request) error {
 		req.Header.Set("Content-Type", ct)
 	}
 	if p.Sign != nil {
-		if err := p.Sign(req.Header, method, path, body); err != nil {
+		if err := p.Sign(req.Header, method, caller.Target(req.URL), body); err != nil {
 			return fault.New(fault.Unavailable, "not_signed", "the call could not be signed").Because(err)
 		}
 	}

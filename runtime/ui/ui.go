@@ -30,9 +30,9 @@ type Config struct {
 
 	Gateway string // base URL that calls are sent to, such as http://127.0.0.1:8080
 
-	// Sign proves on h that an operator makes the call; path has no query. Nil
-	// leaves calls unsigned.
-	Sign func(h http.Header, method, path string, body []byte) error
+	// Sign proves on h that an operator makes the call; target is the path
+	// with its query. Nil leaves calls unsigned.
+	Sign func(h http.Header, method, target string, body []byte) error
 
 	Version string // of fnstore
 }

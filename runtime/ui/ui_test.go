@@ -31,8 +31,10 @@ func serve(t *testing.T, edit func(*Config)) *httptest.Server {
 				{Name: "rare", Image: "x"},
 			}, nil
 		},
-		Progress: func(context.Context, string) (queue.Progress, error) { return queue.Progress{State: queue.Unknown}, nil },
-		S3:       nowhere, Uploads: "uploads", Thumbnails: "thumbnails", Gateway: "http://127.0.0.1:1", Version: "test",
+		Progress: func(context.Context, string) (queue.Progress, error) {
+			return queue.Progress{State: queue.Unknown}, nil
+		},
+		S3: nowhere, Uploads: "uploads", Thumbnails: "thumbnails", Gateway: "http://127.0.0.1:1", Version: "test",
 	}
 	if edit != nil {
 		edit(&c)
