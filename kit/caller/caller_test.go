@@ -37,7 +37,7 @@ func mount(t *testing.T, kv ...string) {
 func signed(with string, at time.Time) *http.Request {
 	r := httptest.NewRequest("POST", "/a%2Fb?q=1", strings.NewReader(body))
 	r.Header.Set("X-Call-Id", "call-1")
-	Sign(r.Header, with, "POST", "/a%2Fb", []byte(body), at)
+	Sign(r.Header, with, "POST", "/a%2Fb?q=1", []byte(body), at)
 	return r
 }
 

@@ -2,6 +2,8 @@ package law
 
 import (
 	"go/ast"
+	"go/parser"
+	"go/token"
 	"maps"
 	"slices"
 	"strings"
@@ -114,5 +116,38 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 		default:
 			return false
 		}
+	}
+}
+
+// The law itself must notice.
+func TestMissingCommentsAreNoticed(t *testing.T) {
+	src := `package p
+const A, b = 1, 2
+// C and D are said.
+const ( C = 1; D = 2 )
+var ( E int // said
+)
+type F struct{}
+// g is ours.
+type g[T any] struct{}
+func (F) String() string { return "" }
+func (*F) Do() {}
+func (g[T]) Do() {}
+func H() {}
+// I is said.
+func I() {}
+`
+	f, err := parser.ParseFile(token.NewFileSet(), "p.go", src, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, d := range f.Decls {
+		for _, n := range undocumented(d) {
+			got = append(got, n.Name)
+		}
+	}
+	if want := "A F Do H"; strings.Join(got, " ") != want {
+		t.Errorf("noticed %q, want %s", got, want)
 	}
 }
