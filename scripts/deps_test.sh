@@ -50,6 +50,8 @@ check "root: the programs are there" programs "$m"
 check "root: redis-tools holds a server" redis_serves "$m"
 check "root: leaves no service, cluster or file" nothing_left "$m"
 check "root: a second run says nothing" silent on "$m" root 'sh /tmp/deps.sh run'
+check "root: adds Chromium for the tests" on "$m" root 'sh /tmp/deps.sh test && chromium --version'
+check "root: still leaves nothing" nothing_left "$m"
 check "root: bad use is refused" on "$m" root '! sh /tmp/deps.sh everything'
 
 m=$work/user

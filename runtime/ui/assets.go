@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"strings"
 	"time"
 
 	"fnstore/kit/fault"
@@ -52,12 +53,15 @@ func openAssets() (*assets, error) {
 		sum.Write(b)
 	}
 	a.hash = hex.EncodeToString(sum.Sum(nil)[:8])
-	a.page, err = template.New("page.html").Funcs(template.FuncMap{"asset": a.url}).ParseFS(files, "page.html")
+	a.page, err = template.New("page.html").Funcs(template.FuncMap{"asset": a.url, "parts": parts}).ParseFS(files, "page.html")
 	if err != nil {
 		return nil, fmt.Errorf("read the page: %w", err)
 	}
 	return a, nil
 }
+
+// parts cuts an image's name where a narrow page may break it.
+func parts(image string) []string { return strings.SplitAfter(image, "/") }
 
 // url is where an asset is found now. A name that is not there is our mistake,
 // and ends the rendering.

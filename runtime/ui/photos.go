@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -112,7 +113,8 @@ func thumbnailKey(width int, key string) string {
 	return "thumbnails/" + strconv.Itoa(width) + "x/" + key
 }
 
-// progress tells where the work on a photo stands, and what came of it.
+// progress tells where the work on a photo stands, and what came of it. The
+// photo is known here: the reason need not begin with its name.
 func (p *pages) progress(w http.ResponseWriter, r *http.Request) error {
 	id, key := r.PathValue("call"), r.URL.Query().Get("key")
 	if !goodID.MatchString(id) {
@@ -125,7 +127,7 @@ func (p *pages) progress(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	now := photo{State: at.State, Attempts: at.Attempts, Code: at.Code, Reason: at.Reason, Thumbnails: []thumbnail{}}
+	now := photo{State: at.State, Attempts: at.Attempts, Code: at.Code, Reason: strings.TrimPrefix(at.Reason, p.Uploads+"/"+key+": "), Thumbnails: []thumbnail{}}
 	if at.State == queue.Succeeded {
 		if now.Thumbnails, err = p.made(r, key); err != nil {
 			return err

@@ -230,7 +230,7 @@ func TestThumbnailsAppearWhenTheWorkIsDone_R35(t *testing.T) {
 
 func TestRefusalsHaveTheirReason_R35(t *testing.T) {
 	s := openShelf(t)
-	s.now = queue.Progress{State: queue.Failed, Attempts: 1, Code: "unsupported_image", Reason: "it is not an image"}
+	s.now = queue.Progress{State: queue.Failed, Attempts: 1, Code: "unsupported_image", Reason: "uploads/a.png: it is not an image"}
 	if p := s.ask(t, "a.png"); p.State != queue.Failed || p.Code != "unsupported_image" || p.Reason != "it is not an image" || p.Attempts != 1 {
 		t.Errorf("%+v", p)
 	}

@@ -40,7 +40,7 @@ func save(t *testing.T, name string, content []byte) string {
 
 // dusk is the colour at a point, both ways from 0 to 1.
 func dusk(x, y float64) color.RGBA {
-	for i := 3; i >= 0; i-- { // hills, the nearest first
+	for i := range 4 { // hills, the nearest first
 		f := float64(i)
 		ridge := 0.92 - 0.13*f + 0.05*math.Sin(x*(5+2*f)+f*1.7) + 0.02*math.Sin(x*(17-3*f)+f)
 		if y > ridge {

@@ -44,7 +44,7 @@ function show(functions) {
     tr.dataset.state = f.state;
     write(tr, "name", f.name);
     write(tr, "tried", f.name);
-    write(tr, "image", f.image);
+    image(tr, f.image);
     write(tr, "ready", `${f.ready}/${f.replicas}`);
     write(tr, "state", f.state);
     write(tr, "calls", f.calls);
@@ -52,6 +52,13 @@ function show(functions) {
   });
   for (const gone of old.values()) gone.remove();
   document.getElementById("none").hidden = functions.length > 0;
+}
+
+// image may be broken after its slashes, as the template has it.
+function image(tr, name) {
+  const at = tr.querySelector('[data-is="image"]');
+  if (at.textContent === name) return;
+  at.replaceChildren(...name.split(/(?<=\/)/).flatMap((part) => [part, document.createElement("wbr")]));
 }
 
 function write(tr, field, value) {
