@@ -90,6 +90,14 @@ known() {
 	done
 }
 
+# Ubuntu has no package of Chromium but a door to snap.
+case "$want" in
+*chromium*)
+	if grep -qs '^ID=ubuntu' /etc/os-release; then
+		die "Chromium is a snap on Ubuntu; once: snap install chromium"
+	fi
+	;;
+esac
 say "installing ${want% } (Debian packages; no service of theirs is started)"
 fresh=
 if ! known; then
@@ -97,14 +105,6 @@ if ! known; then
 	fresh=yes
 	known || { tail -n 5 "$log" >&2; die "this machine's package sources do not offer: ${want% }"; }
 fi
-# Ubuntu's chromium is a door to snap, which containers and servers often lack.
-case " $want" in
-*" chromium "*)
-	if apt-cache show chromium | grep -qi '^Description.*snap'; then
-		die "Chromium comes as a snap here; install it with: snap install chromium"
-	fi
-	;;
-esac
 # --no-remove: rather fail than take something away. Lists that are too old name
 # packages that are gone; one more try with new ones.
 # shellcheck disable=SC2086

@@ -58,7 +58,7 @@ func (s *settings) openState() (moved bool, err error) {
 	}
 	if real, err := filepath.EvalSymlinks(abs); err == nil {
 		s.State = real
-		return false, nil
+		return false, passable(real)
 	}
 	if os.Geteuid() == 0 && !walkable(filepath.Dir(abs)) {
 		sum := sha256.Sum256([]byte(abs))
@@ -73,14 +73,18 @@ func (s *settings) openState() (moved bool, err error) {
 			return false, err
 		}
 		s.State = target
-		return true, nil
+		return true, passable(target)
 	}
 	if err := os.MkdirAll(abs, 0o711); err != nil {
 		return false, err
 	}
 	s.State = abs
-	return false, nil
+	return false, passable(abs)
 }
+
+// passable lets everyone walk through the state, whatever the umask is: what is
+// not for everyone has a mode of its own.
+func passable(dir string) error { return os.Chmod(dir, 0o711) }
 
 // readState finds the state of a store that was started before.
 func (s *settings) readState() error {

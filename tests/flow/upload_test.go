@@ -32,7 +32,7 @@ func near(a, b color.Color) bool {
 
 // The demo: a photo is uploaded, and its three thumbnails are there. It is a
 // phone's photo, so it lies on its side and says how to turn it.
-func TestAPhotoBecomesThreeThumbnails_R2_R14_R35_B11_B32_B36(t *testing.T) {
+func TestAPhotoBecomesThreeThumbnails_R1_R2_R14_R35_B11_B32_B36(t *testing.T) {
 	const key = "trip to Köln/my photo é+.jpg"
 	id := upload(t, shared, key, phototest.Phone(1200, 900, 6))
 	if p := await(t, shared, id); p.State != queue.Succeeded || p.Attempts != 1 {

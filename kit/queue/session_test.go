@@ -1,0 +1,115 @@
+package queue_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"fnstore/kit/queue"
+)
+
+// The advisory lock of a worker that is gone frees its messages at once.
+func TestASessionThatIsGoneIsSweptAtOnce(t *testing.T) {
+	db := open(t)
+	join := func() *queue.Session {
+		conn, err := pgx.ConnectConfig(t.Context(), db.Config().ConnConfig.Copy())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := queue.Join(t.Context(), conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	alive, dying := join(), join()
+	defer alive.Leave(context.Background())
+	enqueue(t, db, queue.New{})
+	enqueue(t, db, queue.New{})
+	kept, lost := one(t, db, alive.ID), one(t, db, dying.ID)
+	if n, err := queue.Sweep(t.Context(), db); err != nil || n != 0 {
+		t.Fatalf("swept %d of the living, %v", n, err)
+	}
+	if err := dying.Leave(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// The server notices the closed connection in its own time.
+	for n := int64(0); n == 0; {
+		var err error
+		if n, err = queue.Sweep(t.Context(), db); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m := one(t, db, alive.ID); m.ID != lost.ID {
+		t.Errorf("claimed %d, want %d; %d is held", m.ID, lost.ID, kept.ID)
+	}
+}
+
+func TestReleaseSpendsNothing(t *testing.T) {
+	db := open(t)
+	enqueue(t, db, queue.New{MaxAttempts: 1})
+	m := one(t, db, 1)
+	if err := queue.Release(t.Context(), db, []queue.Key{m.Key()}); err != nil {
+		t.Fatal(err)
+	}
+	if again := one(t, db, 2); again.Attempt != 1 || again.Fence <= m.Fence {
+		t.Errorf("after release: %+v", again)
+	}
+}
+
+func TestNotifyWakesAWaiter(t *testing.T) {
+	db := open(t)
+	conn, err := pgx.ConnectConfig(t.Context(), db.Config().ConnConfig.Copy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := queue.Join(t.Context(), conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Leave(context.Background())
+	if err := queue.Notify(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := s.Wait(ctx, time.Hour); err != nil || ctx.Err() != nil {
+		t.Errorf("not woken: %v, %v", err, ctx.Err())
+	}
+	if err := s.Wait(t.Context(), time.Millisecond); err != nil {
+		t.Errorf("a wait that runs out is no error: %v", err)
+	}
+}
+
+func TestMaintainKeepsTheDaysThatCount(t *testing.T) {
+	db := open(t)
+	enqueue(t, db, queue.New{DedupKey: "old"})
+	for range 2 { // the second time changes nothing
+		if err := queue.Maintain(t.Context(), db, 24*time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	partitions := func() (n int) {
+		if err := db.QueryRow(t.Context(), `select count(*) from pg_inherits where inhparent = 'queue.done'::regclass`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := partitions(); n != 4 { // three days and the rest
+		t.Errorf("%d partitions", n)
+	}
+	if _, err := db.Exec(t.Context(), `
+create table queue.done_20200101 partition of queue.done for values from ('2020-01-01') to ('2020-01-02');
+insert into queue.done values (1, 'f', null, 'c', '2020-01-01', '2020-01-01', 1, 200, '[]');
+update queue.dedup set expires_at = '2020-01-01'`); err != nil {
+		t.Fatal(err)
+	}
+	if err := queue.Maintain(t.Context(), db, 24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if n := partitions(); n != 4 || count(t, db, "done") != 0 || count(t, db, "dedup") != 0 {
+		t.Errorf("kept: %d partitions, %d done, %d keys", n, count(t, db, "done"), count(t, db, "dedup"))
+	}
+}
