@@ -55,6 +55,7 @@ fi
 mark='# Placed for a moment by scripts/deps.sh of fnstore; safe to remove.'
 policy=/usr/sbin/policy-rc.d                                  # asked before any service is started
 nocluster=/etc/postgresql-common/createcluster.d/fnstore.conf # read before a cluster is made
+made= # yes when the folder of that file is ours as well
 log=$(mktemp)
 
 # ours FILE: true when the file is one of ours, left by a run that was killed.
@@ -63,7 +64,7 @@ ours() { grep -qsF "$mark" "$1"; }
 tidy() {
 	! ours "$policy" || rm -f "$policy"
 	! ours "$nocluster" || rm -f "$nocluster"
-	rmdir /etc/postgresql-common/createcluster.d 2>/dev/null || :
+	[ -z "$made" ] || rmdir "${nocluster%/*}" /etc/postgresql-common 2>/dev/null || :
 	rm -f "$log"
 }
 trap tidy EXIT
@@ -75,6 +76,7 @@ trap 'exit 143' TERM
 if [ ! -e "$policy" ]; then
 	(umask 022 && printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >"$policy" && chmod 755 "$policy")
 fi
+[ -d "${nocluster%/*}" ] || made=yes
 mkdir -p "${nocluster%/*}"
 printf '%s\ncreate_main_cluster = false\n' "$mark" >"$nocluster"
 

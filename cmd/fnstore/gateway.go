@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -57,8 +58,24 @@ func (st *store) startGateway(written *logs.Store) error {
 	g := gateway.New(gateway.Config{
 		Provider: st.backend, Secrets: st.vault, Logs: written, User: adminUser, Password: password,
 		Version: version, Commit: commit, UI: page, System: queueRoutes(st.pool),
+		Enqueue: st.enqueue,
+		Cancel: func(ctx context.Context, callID string) (bool, error) {
+			return queue.Cancel(ctx, st.pool, callID)
+		},
 	})
-	st.serve(main, "gateway", g)
+	st.serve(gateway.Limit(main, gateway.MaxConns, gateway.MaxConnsPerIP), "gateway", g)
 	st.serve(metrics, "metrics", g.Metrics())
 	return nil
+}
+
+// enqueue commits a message and then tells the workers, who look by themselves
+// should that fail.
+func (st *store) enqueue(ctx context.Context, n queue.New) (queue.Accepted, error) {
+	a, err := queue.Enqueue(ctx, st.pool, n)
+	if err == nil {
+		if err := queue.Notify(ctx, st.pool); err != nil {
+			slog.DebugContext(ctx, "notify the queue", "cause", err)
+		}
+	}
+	return a, err
 }

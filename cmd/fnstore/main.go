@@ -32,6 +32,7 @@ type commands struct {
 	List    listCmd    `cmd:"" help:"List the functions."`
 	Invoke  invokeCmd  `cmd:"" help:"Call a function; the body comes from standard input."`
 	Logs    logsCmd    `cmd:"" help:"Show what a function wrote."`
+	Store   storeCmd   `cmd:"" help:"Print the store manifest of the stack file's functions, for faas-cli store --url."`
 	Dlq     dlqCmd     `cmd:"" help:"Look at dead letters: messages that were given up."`
 	S3      s3Cmd      `cmd:"" name:"s3" help:"Put, get and list objects."`
 	Version versionCmd `cmd:"" help:"Print the version."`

@@ -119,7 +119,7 @@ func TestTheKeyIsReadAtUse_R19_B17_B18(t *testing.T) {
 	}
 }
 
-func TestSettings(t *testing.T) {
+func TestSettings_R12(t *testing.T) {
 	env := map[string]string{"thumbnail_sources": "uploads/in, scans", "thumbnail_bucket": "small"}
 	s, err := read(func(k string) string { return env[k] })
 	if err != nil || s.output != "small" || !s.watches("uploads", "in/a") || s.watches("uploads", "out/a") || !s.watches("scans", "x") {

@@ -12,12 +12,14 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	plogs "github.com/openfaas/faas-provider/logs"
 	"github.com/openfaas/faas-provider/types"
 
 	"fnstore/kit/fault"
+	"fnstore/kit/queue"
 	"fnstore/kit/wire"
 	"fnstore/runtime/secrets"
 )
@@ -31,6 +33,7 @@ type Provider interface {
 	Delete(ctx context.Context, name string) error
 	Get(ctx context.Context, name string) (types.FunctionStatus, error)
 	List(context.Context) ([]types.FunctionStatus, error)
+	Scale(ctx context.Context, name string, replicas int) error
 	Acquire(ctx context.Context, name string) (transport http.RoundTripper, release func(), err error)
 }
 
@@ -41,11 +44,20 @@ type Config struct {
 	Logs     plogs.Requester
 	User     string
 	Password string
-	Version  string        // of fnstore
-	Commit   string        // it was built from
-	Timeout  time.Duration // of a call, headers to last byte; 0 means 60 s
-	UI       http.Handler  // serves /ui/, behind the same password; nil for none
-	System   []Route       // further routes under /system
+	Version  string // of fnstore
+	Commit   string // it was built from
+	// Timeout of a call, headers to last byte; 0 means 60 s. A function whose
+	// exec_timeout is longer has that, and Margin.
+	Timeout time.Duration
+	// MaxInflight bounds the calls of functions under way; 0 means 800. What an
+	// operator asks is not counted, so that it is answered when nothing else is.
+	MaxInflight int
+	// Enqueue commits a message; nil for a gateway without a queue. Cancel ends
+	// the messages with a call id that wait, and reports whether there were any.
+	Enqueue func(context.Context, queue.New) (queue.Accepted, error)
+	Cancel  func(ctx context.Context, callID string) (bool, error)
+	UI      http.Handler // serves /ui/, behind the same password; nil for none
+	System  []Route      // further routes under /system
 }
 
 // Route is an operator's route that another part of the runtime serves.
@@ -62,6 +74,10 @@ type Gateway struct {
 	metrics *metrics
 	user    [sha256.Size]byte
 	secret  [sha256.Size]byte
+	served  []string // what the gateway calls itself
+
+	inflight atomic.Int64 // calls of functions
+	queuing  atomic.Int64 // bytes of bodies held whole
 }
 
 // New makes a gateway.
@@ -69,12 +85,16 @@ func New(cfg Config) *Gateway {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 60 * time.Second
 	}
+	if cfg.MaxInflight == 0 {
+		cfg.MaxInflight = 800
+	}
 	g := &Gateway{
 		cfg:     cfg,
 		system:  http.NewServeMux(),
 		metrics: newMetrics(),
 		user:    sha256.Sum256([]byte(cfg.User)),
 		secret:  sha256.Sum256([]byte(cfg.Password)),
+		served:  []string{"fnstore/" + cfg.Version},
 	}
 	g.proxy = g.newProxy()
 	g.routes()
@@ -93,8 +113,14 @@ func (g *Gateway) routes() {
 	handle("PUT /system/functions", g.update)
 	handle("DELETE /system/functions", g.remove)
 	handle("GET /system/function/{name}", g.getFunction)
+	handle("POST /system/scale-function/{name}", g.scale)
+	handle("POST /system/alert", g.alert)
 	handle("GET /system/info", g.info)
 	handle("GET /system/namespaces", g.namespaces)
+	handle("POST /system/namespace/{$}", g.createNamespace)
+	handle("GET /system/namespace/{name}", g.getNamespace)
+	handle("PUT /system/namespace/{name}", g.changeNamespace)
+	handle("DELETE /system/namespace/{name}", g.changeNamespace)
 	handle("GET /system/secrets", g.listSecrets)
 	handle("POST /system/secrets", g.createSecret)
 	handle("PUT /system/secrets", g.updateSecret)
@@ -122,6 +148,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasPrefix(raw, "/function/"):
 		g.invoke(w, r, raw[len("/function/"):])
+	case strings.HasPrefix(raw, "/async-function/"):
+		g.async(w, r, raw[len("/async-function/"):])
 	case raw == "/healthz":
 		g.healthz(w, r)
 	case raw == "/":
@@ -137,8 +165,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // operator serves what only the operator may do.
 func (g *Gateway) operator(w http.ResponseWriter, r *http.Request, raw string) {
 	if !g.authorised(r) {
-		w.Header().Set("WWW-Authenticate", `Basic realm="Restricted"`)
-		wire.Fail(w, r, fault.New(fault.Unauthorized, "unauthorized", "invalid credentials"))
+		unauthorized(w, r)
 		return
 	}
 	if strings.Contains(raw, "//") || strings.Contains(raw, "%") {
@@ -146,6 +173,11 @@ func (g *Gateway) operator(w http.ResponseWriter, r *http.Request, raw string) {
 		return
 	}
 	g.system.ServeHTTP(w, r)
+}
+
+func unauthorized(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("WWW-Authenticate", `Basic realm="Restricted"`)
+	wire.Fail(w, r, fault.New(fault.Unauthorized, "unauthorized", "invalid credentials"))
 }
 
 // authorised compares digests of both halves, whichever is wrong, so that the
@@ -172,18 +204,6 @@ func (g *Gateway) info(w http.ResponseWriter, _ *http.Request) error {
 		"version":  version,
 		"arch":     arch(),
 	})
-}
-
-func (g *Gateway) namespaces(w http.ResponseWriter, _ *http.Request) error {
-	return wire.JSON(w, http.StatusOK, []string{Namespace})
-}
-
-// checkNamespace accepts the default by name or by silence.
-func checkNamespace(ns string) error {
-	if ns != "" && ns != Namespace {
-		return fault.New(fault.Invalid, "bad_namespace", "there is no namespace %q, only %s", ns, Namespace)
-	}
-	return nil
 }
 
 // Quiet gives http.Server a log that says what it says in our form.

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -27,6 +27,7 @@ type call struct {
 	function  string
 	path      string
 	start     time.Time
+	timeout   time.Duration
 	transport http.RoundTripper
 }
 
@@ -46,7 +47,28 @@ func (g *Gateway) invoke(w http.ResponseWriter, r *http.Request, rest string) {
 		fail(w, r, fault.New(fault.TooLarge, "body_too_large", "a call's body may have %d bytes", MaxBody))
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), g.cfg.Timeout)
+	if g.inflight.Add(1) > int64(g.cfg.MaxInflight) {
+		g.inflight.Add(-1)
+		fail(w, r, fault.New(fault.Unavailable, "overloaded", "as many calls are under way as this gateway takes; send it again"))
+		return
+	}
+	defer g.inflight.Add(-1)
+	s, err := g.cfg.Provider.Get(r.Context(), name)
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	pace(w, r)
+	if internal(s) {
+		release, err := g.admit(w, r, name, path)
+		if err != nil {
+			fail(w, r, err)
+			return
+		}
+		defer release()
+	}
+	timeout := g.timeout(s)
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
 	transport, release, err := g.cfg.Provider.Acquire(ctx, name)
 	if err != nil {
@@ -60,7 +82,7 @@ func (g *Gateway) invoke(w http.ResponseWriter, r *http.Request, rest string) {
 	rec := &recorder{ResponseWriter: w}
 	defer func() { g.metrics.end(label, rec.status(), time.Since(start)) }()
 	r.Body = http.MaxBytesReader(rec, r.Body, MaxBody)
-	c := &call{function: name, path: path, start: start, transport: transport}
+	c := &call{function: name, path: path, start: start, timeout: timeout, transport: transport}
 	g.proxy.ServeHTTP(rec, r.WithContext(context.WithValue(ctx, callKey{}, c)))
 }
 
@@ -88,9 +110,8 @@ func (toFunction) RoundTrip(r *http.Request) (*http.Response, error) {
 	return callOf(r).transport.RoundTrip(r)
 }
 
-// rewrite makes the function's request. ReverseProxy has taken the hop-by-hop
-// headers away (RFC 9110 section 7.6.1), those that Connection names among
-// them, and what the client claimed in Forwarded and X-Forwarded-*.
+// rewrite makes the function's request. Of the protocols one can upgrade to,
+// WebSocket goes through; HTTP/2 without TLS does not.
 func (g *Gateway) rewrite(pr *httputil.ProxyRequest) {
 	c := callOf(pr.In)
 	out := pr.Out
@@ -98,30 +119,11 @@ func (g *Gateway) rewrite(pr *httputil.ProxyRequest) {
 	setPath(out.URL, c.path)
 	out.Host = pr.In.Host
 
-	h := out.Header
-	for name := range h {
-		if forged(name) {
-			delete(h, name)
-		}
+	upgrade := out.Header["Upgrade"] // what ReverseProxy means to ask for
+	out.Header = g.functionHeaders(pr.In, c.start)
+	if len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket") {
+		out.Header["Connection"], out.Header["Upgrade"] = []string{"Upgrade"}, upgrade
 	}
-	h.Set("X-Start-Time", strconv.FormatInt(c.start.UnixNano(), 10))
-	h.Del("Te") // ReverseProxy keeps "trailers", for gRPC
-	h.Set("X-Forwarded-Host", pr.In.Host)
-	h.Set("X-Forwarded-Proto", "http")
-	if ip, _, err := net.SplitHostPort(pr.In.RemoteAddr); err == nil {
-		h.Set("X-Forwarded-For", ip)
-	}
-	if user, _, ok := pr.In.BasicAuth(); ok && user == g.cfg.User {
-		h.Del("Authorization") // the operator's, which is not for functions
-	}
-	if _, ok := h["User-Agent"]; !ok {
-		h.Set("User-Agent", "fnstore/"+g.cfg.Version)
-	}
-}
-
-// forged reports headers that only the platform may set; name is canonical.
-func forged(name string) bool {
-	return strings.HasPrefix(name, "X-Openfaas-") || strings.HasPrefix(name, "X-Function-") || name == "X-Real-Ip"
 }
 
 // setPath makes the URL's request line carry the path byte for byte. Opaque
@@ -147,10 +149,16 @@ func (g *Gateway) answer(res *http.Response) error {
 		}
 		h.Set("Content-Type", ct)
 	}
-	h.Del(wire.CallID) // ours is set already
-	h.Set("X-Start-Time", strconv.FormatInt(c.start.UnixNano(), 10))
-	h.Set("X-Served-By", "fnstore/"+g.cfg.Version)
+	h.Del(wire.CallID)    // ours is set already
+	h.Del(internalHeader) // the platform's own word; a function cannot speak it
+	g.mark(h, c.start)
 	return nil
+}
+
+// mark says who answered, and when the call began, in nanoseconds since 1970.
+func (g *Gateway) mark(h http.Header, start time.Time) {
+	h["X-Start-Time"] = []string{strconv.FormatInt(start.UnixNano(), 10)}
+	h["X-Served-By"] = g.served
 }
 
 // broken answers when no answer of the function could be had.
@@ -159,8 +167,10 @@ func (g *Gateway) broken(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.As(err, &over):
 		err = fault.New(fault.TooLarge, "body_too_large", "a call's body may have %d bytes", over.Limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = slow(err)
 	case errors.Is(err, context.DeadlineExceeded):
-		err = fault.New(fault.Timeout, "function_timeout", "the function did not answer within %s", g.cfg.Timeout)
+		err = fault.New(fault.Timeout, "function_timeout", "the function did not answer within %s", callOf(r).timeout)
 	case errors.Is(err, context.Canceled):
 		return // the caller has gone
 	default:

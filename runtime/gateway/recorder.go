@@ -3,12 +3,19 @@ package gateway
 import (
 	"net/http"
 	"sync"
+	"time"
 )
 
-// recorder remembers the status that was sent.
+// writeTime is what a client has to take up one write of the proxy's, at most
+// 32 KiB. A slower one is let go.
+const writeTime = 30 * time.Second
+
+// recorder remembers the status that was sent, and waits for no client that
+// takes nothing.
 type recorder struct {
 	http.ResponseWriter
-	code int
+	code  int
+	until time.Time // the connection's write deadline
 }
 
 func (r *recorder) WriteHeader(code int) {
@@ -21,6 +28,10 @@ func (r *recorder) WriteHeader(code int) {
 func (r *recorder) Write(b []byte) (int, error) {
 	if r.code == 0 {
 		r.code = http.StatusOK
+	}
+	if now := time.Now(); r.until.Sub(now) < writeTime/2 {
+		r.until = now.Add(writeTime)
+		_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(r.until)
 	}
 	return r.ResponseWriter.Write(b)
 }

@@ -7,6 +7,7 @@ package process
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -66,8 +67,11 @@ type Backend struct {
 	spawn *spawner
 	slots atomic.Int64 // ever made: two releases of one image need names apart
 
-	mu        sync.RWMutex
-	functions map[string]*function
+	look chan struct{} // wakes the autoscaler
+	done chan struct{} // closed when the backend is
+
+	mu        sync.Mutex // of changes to what there is
+	functions atomic.Pointer[map[string]*function]
 	closed    bool
 }
 
@@ -82,14 +86,16 @@ func Open(ctx context.Context, cfg Config) (*Backend, error) {
 			return nil, fmt.Errorf("open process backend: %w", err)
 		}
 	}
-	b := &Backend{cfg: cfg, spawn: newSpawner(), functions: map[string]*function{}}
 	records, err := loadRecords(cfg.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("open process backend: %w", err)
 	}
+	b := &Backend{cfg: cfg, spawn: newSpawner(), look: make(chan struct{}, 1), done: make(chan struct{})}
+	b.functions.Store(&map[string]*function{})
+	go b.autoscale()
 	for _, rec := range records {
 		f := newFunction(b, rec)
-		b.functions[rec.Deployment.Service] = f
+		b.put(rec.Deployment.Service, f)
 		bin, err := cfg.Fetch(ctx, rec.pinned())
 		if err != nil {
 			f.fail(fmt.Sprintf("its image cannot be had: %s", err))
@@ -99,6 +105,16 @@ func Open(ctx context.Context, cfg Config) (*Backend, error) {
 	}
 	cfg.Secrets.OnChange(b.secretChanged)
 	return b, nil
+}
+
+// put adds the function, or removes that of the name when f is nil. Calls read
+// the map without a lock, so it is replaced and never changed.
+func (b *Backend) put(name string, f *function) {
+	next := maps.Clone(*b.functions.Load())
+	if next[name] = f; f == nil {
+		delete(next, name)
+	}
+	b.functions.Store(&next)
 }
 
 // passable makes a folder that everyone may walk through and nobody else list,
@@ -126,16 +142,22 @@ func (b *Backend) Deploy(ctx context.Context, d types.FunctionDeployment) error 
 	if b.closed {
 		return fault.New(fault.Unavailable, "stopping", "the store is stopping")
 	}
-	f := b.functions[d.Service]
+	f := (*b.functions.Load())[d.Service]
 	if f != nil && f.runs(d, bin) {
 		return nil
 	}
-	rec := record{Deployment: d, Digest: bin.Digest, Replicas: 1, CreatedAt: time.Now().UTC()}
+	s, _, err := scalingOf(d)
+	if err != nil {
+		return err
+	}
+	rec := record{Deployment: d, Digest: bin.Digest, Replicas: s.min, CreatedAt: time.Now().UTC()}
 	if f != nil {
 		old := f.recorded()
-		rec.Replicas, rec.UID = old.Replicas, old.UID
+		rec.UID = old.UID
+		// Who deploys wants to see it run, so a function at zero wakes.
+		rec.Replicas = max(s.min, min(int(f.replicas.Load()), s.max))
 	} else if b.cfg.Unprivileged {
-		if rec.UID, err = freeUID(b.functions); err != nil {
+		if rec.UID, err = freeUID(*b.functions.Load()); err != nil {
 			return err
 		}
 	}
@@ -144,7 +166,7 @@ func (b *Backend) Deploy(ctx context.Context, d types.FunctionDeployment) error 
 	}
 	if f == nil {
 		f = newFunction(b, rec)
-		b.functions[d.Service] = f
+		b.put(d.Service, f)
 	}
 	f.roll(rec, bin)
 	return nil
@@ -174,9 +196,7 @@ func notFound(name string) error {
 }
 
 func (b *Backend) find(name string) (*function, error) {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	f := b.functions[name]
+	f := (*b.functions.Load())[name]
 	if f == nil {
 		return nil, notFound(name)
 	}
@@ -187,7 +207,7 @@ func (b *Backend) find(name string) (*function, error) {
 // no process of it is left.
 func (b *Backend) Delete(ctx context.Context, name string) error {
 	b.mu.Lock()
-	f := b.functions[name]
+	f := (*b.functions.Load())[name]
 	if f == nil {
 		b.mu.Unlock()
 		return notFound(name)
@@ -196,7 +216,7 @@ func (b *Backend) Delete(ctx context.Context, name string) error {
 		b.mu.Unlock()
 		return err
 	}
-	delete(b.functions, name)
+	b.put(name, nil)
 	b.mu.Unlock()
 
 	f.close()
@@ -229,10 +249,9 @@ func (b *Backend) Get(_ context.Context, name string) (types.FunctionStatus, err
 
 // List gives the status of every function, by name.
 func (b *Backend) List(context.Context) ([]types.FunctionStatus, error) {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	list := make([]types.FunctionStatus, 0, len(b.functions))
-	for _, f := range b.functions {
+	functions := *b.functions.Load()
+	list := make([]types.FunctionStatus, 0, len(functions))
+	for _, f := range functions {
 		list = append(list, f.status())
 	}
 	slices.SortFunc(list, func(a, b types.FunctionStatus) int { return strings.Compare(a.Name, b.Name) })
@@ -252,9 +271,7 @@ func (b *Backend) Acquire(ctx context.Context, name string) (transport http.Roun
 
 // secretChanged lays the new value out for every function that reads it.
 func (b *Backend) secretChanged(name string) {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	for _, f := range b.functions {
+	for _, f := range *b.functions.Load() {
 		f.refreshSecrets(name)
 	}
 }
@@ -269,8 +286,9 @@ func (b *Backend) Close() {
 	if again {
 		return
 	}
+	close(b.done)
 	var all sync.WaitGroup
-	for _, f := range b.functions {
+	for _, f := range *b.functions.Load() {
 		all.Go(f.close)
 	}
 	all.Wait()

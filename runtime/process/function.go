@@ -2,40 +2,45 @@ package process
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/openfaas/faas-provider/types"
-
-	"fnstore/kit/fault"
 )
 
 // MaxReplicas bounds the processes of one function.
 const MaxReplicas = 100
 
 // function is one deployed function: the release that serves, and the calls
-// that wait for it.
+// that wait for it. What a call touches on its way is atomic; mu orders what
+// changes the function.
 type function struct {
-	b    *Backend
-	held atomic.Int32
+	b        *Backend
+	current  atomic.Pointer[release]
+	replicas atomic.Int32 // that there shall be now; 0 while it sleeps
+	most     atomic.Int32 // calls at once that these are enough for
+	open     atomic.Int64 // calls that run or wait
+	peak     atomic.Int64 // the most of them at once since the autoscaler looked
+	used     atomic.Int64 // when the last call ended, in Unix nanoseconds
+	held     atomic.Int32 // calls that wait for a process
 
 	mu      sync.Mutex
 	rec     record
-	current *release
+	scaler  scaler
 	changed chan struct{}  // closed, and made anew, when readiness may have changed
+	hurry   chan struct{}  // closed when the function is: calls that run get no more than the usual grace
 	old     sync.WaitGroup // releases that are being stopped
 	trouble string         // why nothing runs, when nothing can
 	closed  bool
 }
 
 func newFunction(b *Backend, rec record) *function {
-	return &function{b: b, rec: rec, changed: make(chan struct{})}
+	return &function{b: b, rec: rec, changed: make(chan struct{}), hurry: make(chan struct{})}
 }
 
 func (f *function) recorded() record {
@@ -56,11 +61,14 @@ func (f *function) wakeLocked() {
 	f.changed = make(chan struct{})
 }
 
+// say writes a line of the runtime's own into the function's log.
+func (f *function) say(name, text string) { f.b.cfg.Logs.Say(name, Namespace, "fnstore", text) }
+
 func (f *function) fail(why string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.trouble = why
-	f.b.cfg.Logs.Say(f.rec.Deployment.Service, Namespace, "fnstore", why)
+	f.say(f.rec.Deployment.Service, why)
 }
 
 // runs reports whether the function is this deployment already.
@@ -70,7 +78,7 @@ func (f *function) runs(d types.FunctionDeployment, bin Binary) bool {
 	// As JSON: what was read back has nil where the caller may have an empty map.
 	was, _ := json.Marshal(f.rec.Deployment) // strings, maps and slices of them: cannot fail
 	is, _ := json.Marshal(d)
-	return f.trouble == "" && f.current != nil && f.rec.Digest == bin.Digest && bytes.Equal(was, is)
+	return f.trouble == "" && f.current.Load() != nil && f.rec.Digest == bin.Digest && bytes.Equal(was, is)
 }
 
 // roll starts a release. The one before goes on serving until the new one is
@@ -82,19 +90,29 @@ func (f *function) roll(rec record, bin Binary) {
 		return
 	}
 	f.rec, f.trouble = rec, ""
+	name := rec.Deployment.Service
+	s, notes, err := scalingOf(rec.Deployment)
+	if err != nil { // of a deployment that was taken when the rule was another
+		notes = []string{err.Error() + "; the usual scaling is used"}
+	}
+	for _, n := range notes {
+		f.say(name, n)
+		slog.Warn("a function's scaling", "function", name, "note", n)
+	}
+	f.scaler = scaler{scaling: s}
 	// Its user passes through this folder and owns those below it.
-	err := passable(f.b.home(rec))
-	if err == nil {
+	if err = passable(f.b.home(rec)); err == nil {
 		err = f.b.cfg.Secrets.Project(f.b.secretsDir(rec), rec.Deployment.Secrets, rec.uid())
 	}
 	if err != nil {
 		f.trouble = err.Error()
-		f.b.cfg.Logs.Say(rec.Deployment.Service, Namespace, "fnstore", "not started: "+err.Error())
+		f.say(name, "not started: "+err.Error())
 		return
 	}
 	next := newRelease(f, rec, bin)
-	prev := f.current
-	f.current = next
+	prev := f.current.Swap(next)
+	f.used.Store(time.Now().UnixNano())
+	f.setReplicas(rec.Replicas)
 	next.scale(rec.Replicas)
 	if prev != nil {
 		next.before.Store(prev)
@@ -105,8 +123,25 @@ func (f *function) roll(rec record, bin Binary) {
 		})
 	}
 	f.wakeLocked()
+	f.b.lookSoon()
 }
 
+// setReplicas notes how many processes there shall be. The caller holds mu.
+func (f *function) setReplicas(n int) {
+	f.replicas.Store(int32(n))
+	f.enough(n)
+}
+
+// enough notes how many calls these processes are for: one more asks for more.
+func (f *function) enough(n int) {
+	most := n * f.scaler.target
+	if n >= f.scaler.max || most > 1<<30 {
+		most = 1 << 30 // more calls change nothing
+	}
+	f.most.Store(int32(most))
+}
+
+// scale is someone's wish, and remembered. The autoscaler goes on from there.
 func (f *function) scale(replicas int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -116,11 +151,28 @@ func (f *function) scale(replicas int) error {
 		return err
 	}
 	f.rec = rec
-	if f.current != nil {
-		f.current.scale(replicas)
+	f.scaler.low = time.Time{}
+	f.scaleLocked(replicas)
+	return nil
+}
+
+func (f *function) scaleLocked(replicas int) {
+	f.used.Store(time.Now().UnixNano())
+	f.setReplicas(replicas)
+	if r := f.current.Load(); r != nil {
+		r.scale(replicas)
 	}
 	f.wakeLocked()
-	return nil
+	f.b.lookSoon()
+}
+
+// rouse gives a function that sleeps its processes back.
+func (f *function) rouse() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.closed && f.replicas.Load() == 0 {
+		f.scaleLocked(max(f.scaler.min, 1))
+	}
 }
 
 func (f *function) refreshSecrets(name string) {
@@ -130,15 +182,17 @@ func (f *function) refreshSecrets(name string) {
 		return
 	}
 	if err := f.b.cfg.Secrets.Project(f.b.secretsDir(f.rec), f.rec.Deployment.Secrets, f.rec.uid()); err != nil {
-		f.b.cfg.Logs.Say(f.rec.Deployment.Service, Namespace, "fnstore", fmt.Sprintf("secret %s: %s", name, err))
+		f.say(f.rec.Deployment.Service, fmt.Sprintf("secret %s: %s", name, err))
 	}
 }
 
 func (f *function) close() {
 	f.mu.Lock()
+	if !f.closed {
+		close(f.hurry)
+	}
 	f.closed = true
-	current := f.current
-	f.current = nil
+	current := f.current.Swap(nil)
 	f.wakeLocked()
 	f.mu.Unlock()
 	if current != nil {
@@ -155,57 +209,10 @@ func (f *function) status() types.FunctionStatus {
 		Name: d.Service, Image: d.Image, Namespace: Namespace, EnvProcess: d.EnvProcess, EnvVars: d.EnvVars,
 		Constraints: d.Constraints, Secrets: d.Secrets, Labels: d.Labels, Annotations: d.Annotations,
 		Limits: d.Limits, Requests: d.Requests, ReadOnlyRootFilesystem: d.ReadOnlyRootFilesystem,
-		Replicas: uint64(f.rec.Replicas), CreatedAt: f.rec.CreatedAt,
+		Replicas: uint64(f.replicas.Load()), CreatedAt: f.rec.CreatedAt,
 	}
-	if f.current != nil {
-		s.AvailableReplicas = uint64(f.current.ready())
+	if r := f.current.Load(); r != nil {
+		s.AvailableReplicas = uint64(r.ready())
 	}
 	return s
-}
-
-// acquire takes the ready process with the fewest calls, or waits for one.
-func (f *function) acquire(ctx context.Context) (http.RoundTripper, func(), error) {
-	if p, ok := f.pick(); ok {
-		return p.transport, p.done, nil
-	}
-	if f.held.Add(1) > MaxHeld {
-		f.held.Add(-1)
-		return nil, nil, fault.New(fault.Unavailable, "too_many_held", "too many calls wait for this function to start")
-	}
-	defer f.held.Add(-1)
-	if f.recorded().Replicas == 0 {
-		if err := f.scale(1); err != nil {
-			return nil, nil, err
-		}
-	}
-	late := time.NewTimer(HoldTimeout)
-	defer late.Stop()
-	for {
-		f.mu.Lock()
-		changed, closed := f.changed, f.closed
-		f.mu.Unlock()
-		if closed {
-			return nil, nil, fault.New(fault.Unavailable, "function_stopping", "the function is being stopped")
-		}
-		if p, ok := f.pick(); ok {
-			return p.transport, p.done, nil
-		}
-		select {
-		case <-changed:
-		case <-late.C:
-			return nil, nil, fault.New(fault.Unavailable, "function_not_ready", "the function did not become ready: see its log")
-		case <-ctx.Done():
-			return nil, nil, fault.New(fault.Timeout, "function_not_ready", "the function did not become ready in time").Because(ctx.Err())
-		}
-	}
-}
-
-func (f *function) pick() (*instance, bool) {
-	f.mu.Lock()
-	r := f.current
-	f.mu.Unlock()
-	if r == nil {
-		return nil, false
-	}
-	return r.pick()
 }

@@ -22,11 +22,13 @@ type instance struct {
 	exited    chan struct{}
 	how       string // it ended; set before exited is closed
 
-	inflight atomic.Int64
-	mu       sync.Mutex
-	reaped   bool // its number may be another process's by now
-	draining bool
-	idle     chan struct{} // closed when draining and no call is left
+	calls   atomic.Int64 // that run in it; negative when it takes no more
+	drained sync.Once
+	idle    chan struct{} // closed when it takes no more calls and none is left
+	rested  func()        // closes idle, once
+
+	mu     sync.Mutex
+	reaped bool // its number may be another process's by now
 }
 
 // start runs the binary with the listener as descriptor 3, the way systemd
@@ -64,6 +66,7 @@ func start(s *slot, l *net.UnixListener) (*instance, error) {
 	}
 
 	p := &instance{slot: s, cmd: cmd, exited: make(chan struct{}), idle: make(chan struct{})}
+	p.rested = sync.OnceFunc(func() { close(p.idle) })
 	path := l.Addr().String()
 	p.transport = &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -14,13 +15,15 @@ type release struct {
 	before atomic.Pointer[release] // serves until this one is ready
 
 	mu    sync.Mutex
-	slots []*slot
-	gone  sync.WaitGroup // slots that were told to stop
+	slots atomic.Pointer[[]*slot] // never changed in place: calls read it without mu
+	gone  sync.WaitGroup          // slots that were told to stop
 	over  bool
 }
 
 func newRelease(f *function, rec record, bin Binary) *release {
-	return &release{f: f, rec: rec, bin: bin}
+	r := &release{f: f, rec: rec, bin: bin}
+	r.slots.Store(&[]*slot{})
+	return r
 }
 
 // scale starts or stops slots until there are n.
@@ -30,15 +33,17 @@ func (r *release) scale(n int) {
 	if r.over {
 		return
 	}
-	for len(r.slots) < n {
+	slots := slices.Clone(*r.slots.Load())
+	for len(slots) < n {
 		s := newSlot(r)
-		r.slots = append(r.slots, s)
+		slots = append(slots, s)
 		r.gone.Go(s.run)
 	}
-	for len(r.slots) > n {
-		last := r.slots[len(r.slots)-1]
-		r.slots = r.slots[:len(r.slots)-1]
-		last.cancel()
+	gone := slots[n:]
+	slots = slots[:n:n]
+	r.slots.Store(&slots)
+	for _, s := range gone {
+		s.cancel()
 	}
 }
 
@@ -46,20 +51,17 @@ func (r *release) scale(n int) {
 func (r *release) stop() {
 	r.mu.Lock()
 	r.over = true
-	for _, s := range r.slots {
+	for _, s := range *r.slots.Swap(&[]*slot{}) {
 		s.cancel()
 	}
-	r.slots = nil
 	r.mu.Unlock()
 	r.f.wake()
 	r.gone.Wait()
 }
 
 func (r *release) ready() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	n := 0
-	for _, s := range r.slots {
+	for _, s := range *r.slots.Load() {
 		if s.live.Load() != nil {
 			n++
 		}
@@ -75,7 +77,7 @@ func (r *release) awaitReady() {
 		changed := r.f.changed
 		r.f.mu.Unlock()
 		r.mu.Lock()
-		none := r.over || len(r.slots) == 0
+		none := r.over || len(*r.slots.Load()) == 0
 		r.mu.Unlock()
 		if none || r.ready() > 0 {
 			return
@@ -87,17 +89,24 @@ func (r *release) awaitReady() {
 // pick counts a call in at the ready process that has the fewest; while there
 // is none, the release before serves.
 func (r *release) pick() (*instance, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var best *instance
-	for _, s := range r.slots {
-		p := s.live.Load()
-		if p != nil && (best == nil || p.inflight.Load() < best.inflight.Load()) {
-			best = p
+	for {
+		var best *instance
+		var fewest int64
+		for _, s := range *r.slots.Load() {
+			p := s.live.Load()
+			if p == nil {
+				continue
+			}
+			if n := p.calls.Load(); n >= 0 && (best == nil || n < fewest) {
+				best, fewest = p, n
+			}
 		}
-	}
-	if best != nil && best.begin() {
-		return best, true
+		if best == nil {
+			break
+		}
+		if best.begin() {
+			return best, true
+		}
 	}
 	if before := r.before.Load(); before != nil {
 		return before.pick()

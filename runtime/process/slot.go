@@ -101,7 +101,7 @@ func (s *slot) once(listener *net.UnixListener) error {
 	case <-s.ctx.Done():
 		s.live.Store(nil)
 		s.r.f.wake()
-		p.stop(grace(s.r.rec.Deployment.EnvVars))
+		p.stop(grace(s.r.rec.Deployment.EnvVars), s.r.f.hurry)
 		return nil
 	}
 }

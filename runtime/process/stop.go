@@ -8,44 +8,56 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// leaving is added to the calls of a process that takes no more: the count is
+// negative from then on, and exactly leaving when none is left.
+const leaving = -1 << 40
+
 // begin counts a call in, unless the process is on its way out or gone.
 func (p *instance) begin() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.draining || p.reaped {
+	if p.calls.Add(1) < 0 {
+		p.done()
 		return false
 	}
-	p.inflight.Add(1)
 	return true
 }
 
 // done counts a call out.
 func (p *instance) done() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.inflight.Add(-1) == 0 && p.draining {
-		close(p.idle)
+	if p.calls.Add(-1) == leaving {
+		p.rested()
 	}
 }
 
+// drain lets no further call in.
+func (p *instance) drain() {
+	p.drained.Do(func() {
+		if p.calls.Add(leaving) == leaving {
+			p.rested()
+		}
+	})
+}
+
 // stop is a ladder: let the calls end, ask, insist, and insist on the children
-// too. It takes at most twice the grace.
-func (p *instance) stop(grace time.Duration) {
-	p.mu.Lock()
-	p.draining = true
-	if p.inflight.Load() == 0 {
-		close(p.idle)
-	}
-	p.mu.Unlock()
+// too. Calls may take as long as the function allows them; once hurry is
+// closed, hurried at most.
+func (p *instance) stop(limit time.Duration, hurry <-chan struct{}) {
+	p.drain()
+	short := min(limit, hurried)
 	select {
 	case <-p.idle:
 	case <-p.exited:
-	case <-time.After(grace):
+	case <-time.After(limit):
+	case <-hurry:
+		select {
+		case <-p.idle:
+		case <-p.exited:
+		case <-time.After(short):
+		}
 	}
 	p.signal(p.cmd.Process.Pid, syscall.SIGTERM)
 	select {
 	case <-p.exited:
-	case <-time.After(grace):
+	case <-time.After(short):
 	}
 	p.kill()
 }
@@ -74,6 +86,7 @@ func (p *instance) reap() {
 	var info unix.Siginfo
 	for unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 	}
+	p.drain()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_ = syscall.Kill(-pid, syscall.SIGKILL)
@@ -84,21 +97,24 @@ func (p *instance) reap() {
 	}
 }
 
-// grace is how long a call that has begun may take to end: the function's own
-// limit and a little, never more than half a minute.
+// hurried is how long calls that run may take to end when the function is
+// removed or the store stops.
+const hurried = 30 * time.Second
+
+// grace is how long a call that has begun may take to end when another process
+// takes over: the function's own limit and a little, an hour at most.
 func grace(env map[string]string) time.Duration {
-	const most = 30 * time.Second
 	v := env["exec_timeout"]
 	d, err := time.ParseDuration(v)
 	if err != nil {
 		seconds, err := strconv.Atoi(v)
 		if err != nil {
-			return most
+			return hurried
 		}
 		d = time.Duration(seconds) * time.Second
 	}
-	if d <= 0 || d > most {
-		return most
+	if d <= 0 {
+		return hurried
 	}
-	return d + time.Second
+	return min(d+time.Second, time.Hour)
 }

@@ -91,7 +91,7 @@ func TestTheSystemApi(t *testing.T) {
 
 // Each function has a login of its own that may do nothing it was not granted,
 // and an S3 key that opens its own buckets alone.
-func TestFunctionsHaveTheLeast_R12(t *testing.T) {
+func TestFunctionsHaveTheLeast_R44(t *testing.T) {
 	secret := func(name string) string {
 		b, err := os.ReadFile(shared.State + "/secrets/" + name)
 		if err != nil {

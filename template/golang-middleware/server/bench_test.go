@@ -23,7 +23,7 @@ func BenchmarkOverhead(b *testing.B) {
 			near, far := net.Pipe()
 			defer near.Close()
 			defer far.Close()
-			base := s.links.context(b.Context(), near)
+			base := carried(b.Context(), &link{Conn: near})
 			b.ReportAllocs()
 			for b.Loop() {
 				r, _ := http.NewRequestWithContext(base, "POST", "/", strings.NewReader(payload))

@@ -43,8 +43,7 @@ type call struct {
 	path   string
 	trace  string
 	logged bool
-	body   bool // the request has one
-
+	body     body
 	deadline deadline
 	returned bool       // the handler came back by itself
 	ending   sync.Mutex // held while the deadline's goroutine ends the call
@@ -64,7 +63,6 @@ func newCall(s *server, w http.ResponseWriter, r *http.Request, logged bool) *ca
 		path:   r.URL.EscapedPath(),
 		trace:  traceID(r.Header),
 		logged: logged,
-		body:   r.ContentLength != 0,
 	}
 	c.link, _ = r.Context().Value(linkKey{}).(*link)
 	c.deadline.parent = r.Context()
@@ -99,6 +97,11 @@ func (s *server) run(c *call, r *http.Request) {
 	if c.limit > 0 {
 		r = r.WithContext(&c.deadline)
 		c.link.watch(c)
+	} else if r.ContentLength != 0 {
+		r = r.WithContext(r.Context())
+	}
+	if r.ContentLength != 0 {
+		c.duplex(r)
 	}
 	defer func() {
 		c.end(recover())
@@ -110,6 +113,7 @@ func (s *server) run(c *call, r *http.Request) {
 			r.MultipartForm.RemoveAll()
 		}
 		c.settle()
+		c.finish()
 	}()
 	s.handler.ServeHTTP(c, r)
 	c.returned = true
@@ -204,6 +208,9 @@ func (c *call) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, http.ErrHandlerTimeout
 	}
 	conn, buf, err := http.NewResponseController(c.rw).Hijack()
+	if err == nil {
+		c.body.ReadCloser = nil // the handler reads by itself now
+	}
 	if err == nil && c.state.CompareAndSwap(begun, done) {
 		c.status.CompareAndSwap(0, http.StatusSwitchingProtocols)
 		c.log("", nil)
@@ -249,9 +256,14 @@ func (c *call) log(trouble string, p *panicked) {
 	if !c.logged && p == nil {
 		return // a probe; one that panics is worth a line
 	}
+	now, status := time.Now(), int(c.status.Load())
+	took := now.Sub(c.start)
+	if c.logged {
+		c.server.metrics.count(c.method, status, took)
+	}
 	n := line{
-		at: time.Now(), method: c.method, path: c.path,
-		status: int(c.status.Load()), bytes: c.bytes.Load(), took: time.Since(c.start),
+		at: now, method: c.method, path: c.path,
+		status: status, bytes: c.bytes.Load(), took: took,
 		trace: c.trace, trouble: trouble,
 	}
 	if c.server.logCallID || trouble != "" {

@@ -3,19 +3,24 @@ package server
 import (
 	"context"
 	"net"
-	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// link is what is kept for one connection: the call it carries now, and one
-// timer for all of its calls. The timer is not stopped when a call ends. It
+// link is one connection with what is kept for it: the call it carries now, one
+// timer for all of its calls, and its place in the gate. The timer is not stopped when a call ends. It
 // fires at most once per exec_timeout, looks which call is there, and is set
 // again for the rest of that call's time; so a quick call costs no timer
 // operation at all. (A context.WithDeadline with a context.AfterFunc for every
 // request cost a quarter of the requests/s of an echo.)
 type link struct {
-	conn  net.Conn
+	net.Conn
+	gate *gate
+	idle atomic.Bool
+	deaf atomic.Bool // whatever comes is not to be understood
+	once sync.Once // of Close
+
 	mu    sync.Mutex
 	call  *call
 	timer *time.Timer
@@ -24,22 +29,9 @@ type link struct {
 
 type linkKey struct{}
 
-// links finds a connection's link again when the connection closes.
-type links struct{ open sync.Map }
-
-func (l *links) context(ctx context.Context, c net.Conn) context.Context {
-	k := &link{conn: c}
-	l.open.Store(c, k)
-	return context.WithValue(ctx, linkKey{}, k)
-}
-
-func (l *links) state(c net.Conn, state http.ConnState) {
-	if state != http.StateClosed && state != http.StateHijacked {
-		return
-	}
-	if k, ok := l.open.LoadAndDelete(c); ok {
-		k.(*link).stop()
-	}
+// carried lets the calls of a connection find its link.
+func carried(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, linkKey{}, c)
 }
 
 // watch makes c the call whose deadline the timer minds.

@@ -41,7 +41,7 @@ func (c *call) expire() {
 		c.say504()
 	case c.state.CompareAndSwap(begun, aborted):
 		c.log("exec_timeout", nil)
-		reset(c.link.conn)
+		reset(c.link)
 	}
 }
 
@@ -49,7 +49,7 @@ func (c *call) expire() {
 // still be reading or about to write: its reads fail at once, its writes are
 // refused by begin.
 func (c *call) say504() {
-	conn := c.link.conn
+	conn := c.link
 	body := problem(http.StatusGatewayTimeout, "exec_timeout", "the function did not answer within "+c.limit.String(), c.id)
 	var buf [24]byte
 	head := "HTTP/1.1 504 Gateway Timeout\r\nConnection: close\r\nContent-Type: application/problem+json\r\n" +
@@ -61,9 +61,7 @@ func (c *call) say504() {
 	}
 	conn.SetWriteDeadline(time.Now().Add(lastWrite))
 	conn.Write(append([]byte(head), body...))
-	if half, ok := conn.(interface{ CloseWrite() error }); ok {
-		half.CloseWrite()
-	}
+	conn.CloseWrite()
 	conn.SetReadDeadline(time.Unix(1, 0))
 	// Closed later: bytes of the request that nobody reads would turn the
 	// close into a reset, and the client might never see the 504.
@@ -72,11 +70,11 @@ func (c *call) say504() {
 
 // reset ends a connection so that the client cannot take a part of an answer
 // for the whole of it.
-func reset(conn net.Conn) {
-	if tcp, ok := conn.(*net.TCPConn); ok {
+func reset(k *link) {
+	if tcp, ok := k.Conn.(*net.TCPConn); ok {
 		tcp.SetLinger(0)
 	}
-	conn.Close()
+	k.Close()
 }
 
 // end decides how the call ended, from what recover gave. A handler that left
@@ -138,15 +136,15 @@ func (c *call) settle() {
 	case expired:
 		c.ending.Lock() // until the 504 has been written
 		c.ending.Unlock()
-		if c.body {
+		if c.body.ReadCloser != nil && !c.body.ended.Load() {
 			// Take what the client is still sending, until it has read the 504
 			// and hung up, or until the linger is over.
-			c.link.conn.SetReadDeadline(time.Time{})
-			io.Copy(io.Discard, c.link.conn)
+			c.link.SetReadDeadline(time.Time{})
+			io.Copy(io.Discard, c.link)
 		}
 		panic(http.ErrAbortHandler)
 	case aborted:
-		reset(c.link.conn)
+		reset(c.link)
 		panic(http.ErrAbortHandler)
 	}
 }

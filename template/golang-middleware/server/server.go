@@ -35,6 +35,7 @@ type Options struct {
 	Handler http.Handler
 	Lookup  func(string) (string, bool) // settings; default os.LookupEnv
 	Listen  net.Listener                // default: LISTEN_FDS, else TCP on port
+	Metrics net.Listener                // default: LISTEN_FDS, else TCP on metrics_port
 	Stdout  io.Writer                   // the log, one Write per line; default os.Stdout
 	Force   <-chan struct{}             // ends a drain at once when it is closed
 }
@@ -69,7 +70,8 @@ type server struct {
 	handler   http.Handler
 	log       *slog.Logger // rare lines
 	lines     *lines       // one per request
-	links     links
+	metrics   metrics
+	gate      *gate
 	inflight  atomic.Int64
 	accepting atomic.Bool
 }
@@ -95,13 +97,20 @@ func Run(ctx context.Context, o Options) error {
 	for _, w := range warnings {
 		s.log.Warn(w)
 	}
-	ln, err := s.listen(o)
+	if s.jwtAuth {
+		return errors.New("jwt_auth is set, and this server cannot check tokens: it does not start rather than serve everybody; remove jwt_auth, or check tokens in the handler or before it")
+	}
+	ln, metrics, err := s.listen(o)
 	if err != nil {
 		return err
 	}
+	s.gate = newGate(ln, s.connections)
 	web := s.web()
 	served := make(chan error, 1)
-	go func() { served <- web.Serve(ln) }()
+	go func() { served <- web.Serve(s.gate) }()
+	if shown := s.exhibit(metrics); shown != nil {
+		defer shown.Close()
+	}
 	if err := s.open(); err != nil {
 		web.Close()
 		return err
@@ -116,34 +125,49 @@ func Run(ctx context.Context, o Options) error {
 	return s.drain(web, o.Force)
 }
 
-func (s *server) listen(o Options) (net.Listener, error) {
-	if o.Listen != nil {
-		return o.Listen, nil
+// listen finds the listeners of requests and metrics. A parent that hands over
+// the one decides about the other too: many functions of one machine would
+// meet on the default port of metrics.
+func (s *server) listen(o Options) (requests, metrics net.Listener, err error) {
+	requests, metrics = o.Listen, o.Metrics
+	if requests == nil {
+		if requests, metrics, err = inherited(o.Lookup); err != nil {
+			return nil, nil, err
+		}
 	}
-	ln, err := inherited(o.Lookup)
-	if ln != nil || err != nil {
-		return ln, err
+	if requests != nil {
+		if _, said := o.Lookup("metrics_port"); !said {
+			s.metricsPort = 0
+		}
+		return requests, metrics, nil
 	}
-	ln, err = net.Listen("tcp", fmt.Sprintf(":%d", s.port))
+	requests, err = net.Listen("tcp", fmt.Sprintf(":%d", s.port))
 	if err != nil {
-		return nil, fmt.Errorf("listen on port %d: %w", s.port, err)
+		return nil, nil, fmt.Errorf("listen on port %d: %w", s.port, err)
 	}
-	return ln, nil
+	return requests, metrics, nil
 }
 
 // web is the HTTP server with every limit set: a client that is slow to say
 // what it wants, or to take its answer, is cut off.
 func (s *server) web() *http.Server {
+	web := s.limits(s)
+	web.ConnContext = carried
+	if s.gate != nil {
+		web.ConnState = s.gate.state
+	}
+	return web
+}
+
+func (s *server) limits(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           s,
+		Handler:           h,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       s.readTimeout,
 		WriteTimeout:      s.writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
-		ConnContext:       s.links.context,
-		ConnState:         s.links.state,
 	}
 }
 

@@ -21,6 +21,9 @@ type settings struct {
 	readyPath    string        // ready_path; empty: readiness is ours alone
 	suppressLock bool          // suppress_lock
 	logCallID    bool          // log_call_id (of-watchdog's manual) or log_callid (its code)
+	jwtAuth      bool          // jwt_auth; the server refuses to start with it
+	metricsPort  int           // metrics_port, 8081; 0: none
+	connections  int64         // FNSTORE_MAX_CONNECTIONS, 1024; 0 means no limit
 	lock         string        // <TMPDIR or /tmp>/.lock
 }
 
@@ -37,6 +40,22 @@ func readSettings(lookup func(string) (string, bool)) (settings, []string) {
 	}
 	s.logCallID = e.truth("log_call_id")
 	s.logCallID = e.truth("log_callid") || s.logCallID
+	// Only a clear no is one: whoever sets it expects callers to be checked.
+	switch e.text("jwt_auth") {
+	case "", "false", "0":
+	default:
+		s.jwtAuth = true
+	}
+	if v, said := lookup("metrics_port"); !said || v != "" {
+		s.metricsPort = int(e.number("metrics_port", 8081, 65535))
+	}
+	s.connections = e.number("FNSTORE_MAX_CONNECTIONS", 1024, 1<<20)
+	if fits := fitting(s.connections); fits < s.connections {
+		if e.text("FNSTORE_MAX_CONNECTIONS") != "" {
+			e.warn("FNSTORE_MAX_CONNECTIONS", e.text("FNSTORE_MAX_CONNECTIONS"), fits)
+		}
+		s.connections = fits
+	}
 	// A function that raises exec_timeout alone would otherwise still be cut
 	// off at 30 s by the other two.
 	rest := 30 * time.Second

@@ -15,7 +15,7 @@ import (
 
 var discard = slog.New(slog.NewJSONHandler(io.Discard, nil))
 
-func TestSettings(t *testing.T) {
+func TestSettings_R12(t *testing.T) {
 	read := func(kv ...string) (settings, []string) {
 		return readSettings(func(k string) (string, bool) {
 			for i := 0; i < len(kv); i += 2 {
@@ -28,12 +28,12 @@ func TestSettings(t *testing.T) {
 	}
 	s, warned := read()
 	if want := (settings{port: 8080, readTimeout: 30 * time.Second, writeTimeout: 30 * time.Second,
-		execTimeout: 30 * time.Second, lock: "/tmp/.lock"}); s != want || len(warned) != 0 {
+		execTimeout: 30 * time.Second, lock: "/tmp/.lock", metricsPort: 8081, connections: 1024}); s != want || len(warned) != 0 {
 		t.Errorf("defaults %+v %v", s, warned)
 	}
 	s, warned = read("exec_timeout", "300", "port", "9", "log_call_id", "1", "ready_path", "r", "TMPDIR", "/t", "max_inflight", "7")
 	if want := (settings{port: 9, readTimeout: 300 * time.Second, writeTimeout: 300 * time.Second,
-		execTimeout: 300 * time.Second, logCallID: true, readyPath: "/r", lock: "/t/.lock", maxInflight: 7}); s != want || len(warned) != 0 {
+		execTimeout: 300 * time.Second, logCallID: true, readyPath: "/r", lock: "/t/.lock", maxInflight: 7, metricsPort: 8081, connections: 1024}); s != want || len(warned) != 0 {
 		t.Errorf("given %+v %v", s, warned)
 	}
 	s, _ = read("write_timeout", "1m", "read_timeout", "1ms")

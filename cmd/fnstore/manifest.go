@@ -1,0 +1,102 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"fnstore/runtime/stackfile"
+)
+
+type storeCmd struct {
+	Repository string `default:"" help:"Address of the sources, shown beside each function." placeholder:"URL"`
+}
+
+// manifest is what faas-cli store reads, version 2: maps of strings alone, and
+// image keys by faas-cli's names of platforms.
+type manifest struct {
+	Version   string          `json:"version"`
+	Functions []manifestEntry `json:"functions"`
+}
+
+type manifestEntry struct {
+	Name                   string            `json:"name"`
+	Title                  string            `json:"title"`
+	Author                 string            `json:"author"`
+	Description            string            `json:"description"`
+	Images                 map[string]string `json:"images"`
+	Fprocess               string            `json:"fprocess,omitempty"`
+	RepoURL                string            `json:"repo_url,omitempty"`
+	ReadOnlyRootFilesystem bool              `json:"readOnlyRootFilesystem"`
+	Environment            map[string]string `json:"environment,omitempty"`
+	Labels                 map[string]string `json:"labels,omitempty"`
+	Annotations            map[string]string `json:"annotations,omitempty"`
+	Secrets                []string          `json:"x-secrets,omitempty"` // faas-cli has no member for them
+}
+
+// platforms are faas-cli's names for what the template builds.
+var platforms = []string{"x86_64", "arm64", "armhf"}
+
+// Run prints the manifest of the stack file's functions. Served as a file
+// anywhere, it is what faas-cli store --url reads.
+func (cmd storeCmd) Run(s *settings, out io.Writer) error {
+	var own string
+	if vars, err := readEnv(s.path("env")); err == nil {
+		own = vars["FNSTORE_REGISTRY"]
+	}
+	file, err := s.stackFile(own)
+	if err != nil {
+		return err
+	}
+	m := manifest{Version: "0.2.0", Functions: []manifestEntry{}}
+	for _, fn := range file.Functions {
+		d, err := fn.Deployment(file.Dir)
+		if err != nil {
+			return err
+		}
+		e := manifestEntry{
+			Name: fn.Name, Author: "fnstore", Images: map[string]string{}, Fprocess: d.EnvProcess, RepoURL: cmd.Repository,
+			ReadOnlyRootFilesystem: fn.ReadOnlyRootFilesystem, Environment: fn.Environment, Labels: fn.Labels,
+			Annotations: fn.Annotations, Secrets: fn.Secrets,
+		}
+		if e.Title, e.Description, err = introduction(file.Dir, fn); err != nil {
+			return err
+		}
+		for _, p := range platforms {
+			e.Images[p] = d.Image
+		}
+		m.Functions = append(m.Functions, e)
+	}
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(m)
+}
+
+// introduction is the first paragraph of a function's own page, and the first
+// sentence of it. A function without a page has its name.
+func introduction(dir string, fn *stackfile.Function) (title, text string, err error) {
+	path := fn.Handler
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	b, err := os.ReadFile(filepath.Join(path, "README.md"))
+	if os.IsNotExist(err) {
+		return fn.Name, fn.Name, nil
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("read the page of %s: %w", fn.Name, err)
+	}
+	for para := range strings.SplitSeq(string(b), "\n\n") {
+		para = strings.Join(strings.Fields(para), " ")
+		if para == "" || strings.HasPrefix(para, "#") {
+			continue
+		}
+		title, _, _ = strings.Cut(para, ". ")
+		return strings.TrimSuffix(title, "."), para, nil
+	}
+	return fn.Name, fn.Name, nil
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"testing"
+)
+
+// Every function of the stack file is in the manifest, with what faas-cli needs.
+func TestManifestNamesEveryFunction_R2(t *testing.T) {
+	t.Chdir("../..")
+	s := &settings{Stack: "stack.yml", State: t.TempDir()}
+	file, err := s.stackFile("127.0.0.1:5000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := (storeCmd{Repository: "https://example.com/store"}).Run(s, &out); err != nil {
+		t.Fatal(err)
+	}
+	var m manifest
+	if err := json.Unmarshal(out.Bytes(), &m); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Functions) != len(file.Functions) {
+		t.Fatalf("%d functions of %d", len(m.Functions), len(file.Functions))
+	}
+	for i, e := range m.Functions {
+		fn := file.Functions[i]
+		if e.Name != fn.Name || e.Title == e.Name || len(e.Description) < len(e.Title) || e.Fprocess == "" || !slices.Equal(e.Secrets, fn.Secrets) {
+			t.Errorf("%s: %+v", fn.Name, e)
+		}
+		for _, p := range []string{"x86_64", "arm64", "armhf"} {
+			if e.Images[p] == "" {
+				t.Errorf("%s has no image for %s", e.Name, p)
+			}
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"fnstore/kit/fault"
+	"fnstore/kit/queue"
+	"fnstore/kit/wire"
+)
+
+// Bounds of calls on their way into the queue.
+const (
+	maxQueuing = 128 << 20        // bytes of bodies held at once
+	perMessage = 64 << 10         // counted for each, whatever its body's length
+	commitTime = 10 * time.Second // until the queue has to have answered
+)
+
+// async puts a call into the queue. It answers 202 when the message is
+// committed, and no earlier: from then on it cannot be lost.
+func (g *Gateway) async(w http.ResponseWriter, r *http.Request, rest string) {
+	switch {
+	case g.cfg.Enqueue == nil:
+		wire.Fail(w, r, fault.New(fault.NotFound, "no_queue", "this gateway has no queue"))
+	case r.Method == http.MethodDelete && g.cfg.Cancel != nil:
+		g.cancel(w, r, rest)
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", "POST")
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	default:
+		if err := g.enqueue(w, r, rest); err != nil {
+			fail(w, r, err)
+		}
+	}
+}
+
+func (g *Gateway) enqueue(w http.ResponseWriter, r *http.Request, rest string) error {
+	start := time.Now()
+	name, path, err := target(rest)
+	if err != nil {
+		return err
+	}
+	s, err := g.cfg.Provider.Get(r.Context(), name)
+	if err != nil {
+		return err
+	}
+	if internal(s) { // a stranger's message is delivered unsigned: refused now rather than then
+		return onlyInternal(name)
+	}
+	if err := checkCallback(r.Header.Values("X-Callback-Url")); err != nil {
+		return err
+	}
+	release, err := g.holdBody(r.ContentLength)
+	if err != nil {
+		return err
+	}
+	defer release()
+	pace(w, r)
+	body, err := wire.Body(w, r, queue.MaxBody)
+	if err != nil {
+		return slow(err)
+	}
+	if r.URL.RawQuery != "" || r.URL.ForceQuery {
+		path += "?" + r.URL.RawQuery
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), commitTime)
+	defer cancel()
+	_, err = g.cfg.Enqueue(ctx, queue.New{
+		Function: name, Path: path, Headers: g.messageHeaders(r), Body: body, CallID: r.Header.Get(wire.CallID),
+	})
+	if err != nil {
+		if fault.Of(err).Kind == fault.Internal {
+			err = fault.New(fault.Unavailable, "queue_unavailable", "the call could not be queued; send it again").Because(err)
+		}
+		return err
+	}
+	g.mark(w.Header(), start)
+	w.WriteHeader(http.StatusAccepted)
+	return nil
+}
+
+// messageHeaders are what of the client's headers a delivery repeats. A
+// signature is not among them: it was made for this request.
+func (g *Gateway) messageHeaders(r *http.Request) http.Header {
+	h := passOn(r.Header, 0)
+	for _, name := range []string{"Content-Length", "Expect", "X-Callback-Url", "X-Fnstore-Signature", wire.CallID} {
+		delete(h, name)
+	}
+	if g.operatorsOwn(r) {
+		delete(h, "Authorization")
+	}
+	return h
+}
+
+// checkCallback refuses what could not be kept: nothing here calls back.
+func checkCallback(urls []string) error {
+	if len(urls) == 0 {
+		return nil
+	}
+	u, err := url.Parse(urls[0])
+	if err != nil || len(urls) > 1 || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fault.New(fault.Invalid, "bad_callback", "X-Callback-Url is not one http or https URL")
+	}
+	return fault.New(fault.Invalid, "callback_unsupported", "X-Callback-Url: this gateway delivers no callbacks; ask GET /system/calls/CALL-ID how a call ended")
+}
+
+// holdBody counts a body in that will be held whole, n bytes or -1 for unknown.
+func (g *Gateway) holdBody(n int64) (release func(), err error) {
+	if n > queue.MaxBody {
+		return nil, fault.New(fault.TooLarge, "body_too_large", "the body is longer than %d bytes", queue.MaxBody)
+	}
+	if n < 0 {
+		n = queue.MaxBody
+	}
+	n += perMessage
+	if g.queuing.Add(n) > maxQueuing {
+		g.queuing.Add(-n)
+		return nil, fault.New(fault.Unavailable, "too_many_bodies", "too much is on its way into the queue; send it again")
+	}
+	return func() { g.queuing.Add(-n) }, nil
+}
+
+// cancel takes a message that waits out of the queue. It asks for the password:
+// call ids stand in logs, and the store's own messages have such too.
+func (g *Gateway) cancel(w http.ResponseWriter, r *http.Request, id string) {
+	if !g.authorised(r) {
+		unauthorized(w, r)
+		return
+	}
+	wire.Serve(w, r, func(w http.ResponseWriter, r *http.Request) error {
+		found := false
+		if goodCallID.MatchString(id) {
+			var err error
+			if found, err = g.cfg.Cancel(r.Context(), id); err != nil {
+				return err
+			}
+		}
+		if !found {
+			return fault.New(fault.NotFound, "no_waiting_call", "no call waits with this id")
+		}
+		w.WriteHeader(http.StatusAccepted)
+		return nil
+	})
+}

@@ -1,0 +1,83 @@
+package gateway
+
+import (
+	"net"
+	"net/http"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// hopByHop headers speak of one connection (RFC 9110 section 7.6.1). Those that
+// Connection names are such as well.
+var hopByHop = map[string]bool{
+	"Connection": true, "Proxy-Connection": true, "Keep-Alive": true, "Proxy-Authenticate": true, "Proxy-Authorization": true,
+	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Http2-Settings": true,
+}
+
+// forged reports headers that only the platform may set; name is canonical.
+func forged(name string) bool {
+	switch name[0] {
+	case 'X':
+		return strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "X-Openfaas-") ||
+			strings.HasPrefix(name, "X-Function-") || name == "X-Real-Ip" || name == "X-Start-Time"
+	case 'F':
+		return name == "Forwarded"
+	}
+	return false
+}
+
+// passOn gives the headers of in that go further: what a client says of its
+// connection, or in the platform's name, does not. The values are shared.
+func passOn(in http.Header, room int) http.Header {
+	out := make(http.Header, len(in)+room)
+	for name, values := range in {
+		if name != "" && !hopByHop[name] && !forged(name) {
+			out[name] = values
+		}
+	}
+	for _, list := range in["Connection"] {
+		for name := range strings.SplitSeq(list, ",") {
+			// What carries a call is no matter of the connection, whoever says so.
+			if name = textproto.CanonicalMIMEHeaderKey(textproto.TrimString(name)); name != "" && !kept[name] {
+				delete(out, name)
+			}
+		}
+	}
+	return out
+}
+
+// kept headers cannot be taken away by naming them in Connection.
+var kept = map[string]bool{"X-Call-Id": true, "X-Fnstore-Signature": true, "Host": true, "Content-Length": true, "Content-Type": true}
+
+// functionHeaders are the headers a function gets: the client's, as far as they
+// go, and the platform's.
+func (g *Gateway) functionHeaders(r *http.Request, start time.Time) http.Header {
+	h := passOn(r.Header, 5)
+	if g.operatorsOwn(r) {
+		delete(h, "Authorization") // which is not for functions
+	}
+	if _, ok := h["User-Agent"]; !ok {
+		h["User-Agent"] = g.served
+	}
+	h["X-Start-Time"] = []string{strconv.FormatInt(start.UnixNano(), 10)}
+	h["X-Forwarded-Host"] = []string{r.Host}
+	h["X-Forwarded-Proto"] = forwardedProto
+	if ip, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		h["X-Forwarded-For"] = []string{ip}
+	}
+	return h
+}
+
+var forwardedProto = []string{"http"}
+
+// operatorsOwn reports basic auth with the operator's name, whatever the
+// password: a mistyped one is a secret too.
+func (g *Gateway) operatorsOwn(r *http.Request) bool {
+	if r.Header["Authorization"] == nil {
+		return false
+	}
+	user, _, ok := r.BasicAuth()
+	return ok && user == g.cfg.User
+}
