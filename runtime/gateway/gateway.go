@@ -142,12 +142,16 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(wire.CallID, id)
 	raw, err := rawPath(r)
 	if err != nil {
-		wire.Fail(w, r, err)
+		wire.Fail(&recorder{ResponseWriter: w}, r, err)
 		return
 	}
+	if rest, ok := strings.CutPrefix(raw, "/function/"); ok {
+		g.invoke(&recorder{ResponseWriter: w}, r, rest)
+		return
+	}
+	// A call before this one may have left its deadline on the connection.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	switch {
-	case strings.HasPrefix(raw, "/function/"):
-		g.invoke(w, r, raw[len("/function/"):])
 	case strings.HasPrefix(raw, "/async-function/"):
 		g.async(w, r, raw[len("/async-function/"):])
 	case raw == "/healthz":

@@ -36,7 +36,7 @@ type callKey struct{}
 func callOf(r *http.Request) *call { return r.Context().Value(callKey{}).(*call) }
 
 // invoke sends the request to the function that rest names.
-func (g *Gateway) invoke(w http.ResponseWriter, r *http.Request, rest string) {
+func (g *Gateway) invoke(w *recorder, r *http.Request, rest string) {
 	start := time.Now()
 	name, path, err := target(rest)
 	if err != nil {
@@ -79,11 +79,10 @@ func (g *Gateway) invoke(w http.ResponseWriter, r *http.Request, rest string) {
 
 	label := name + "." + Namespace
 	g.metrics.begin(label)
-	rec := &recorder{ResponseWriter: w}
-	defer func() { g.metrics.end(label, rec.status(), time.Since(start)) }()
-	r.Body = http.MaxBytesReader(rec, r.Body, MaxBody)
+	defer func() { g.metrics.end(label, w.status(), time.Since(start)) }()
+	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 	c := &call{function: name, path: path, start: start, timeout: timeout, transport: transport}
-	g.proxy.ServeHTTP(rec, r.WithContext(context.WithValue(ctx, callKey{}, c)))
+	g.proxy.ServeHTTP(w, r.WithContext(context.WithValue(ctx, callKey{}, c)))
 }
 
 // fail answers for the function, and says so.

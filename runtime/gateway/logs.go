@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	plogs "github.com/openfaas/faas-provider/logs"
@@ -18,12 +20,28 @@ func (g *Gateway) logs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	id, err := logCall(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	tail := req.Tail
+	if id != "" {
+		req.Tail = 0 // of the call's lines, which are found here
+	}
 	if _, err := g.cfg.Provider.Get(r.Context(), req.Name); err != nil {
 		return err
 	}
-	lines, err := g.cfg.Logs.Query(r.Context(), req)
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	lines, err := g.cfg.Logs.Query(ctx, req)
 	if err != nil {
 		return err
+	}
+	if id != "" {
+		if req.Follow {
+			tail = 0 // where the old lines end cannot be seen; a call has few
+		}
+		lines = ofCall(ctx, lines, id, tail)
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.WriteHeader(http.StatusOK)
@@ -71,4 +89,51 @@ func logRequest(q url.Values) (plogs.Request, error) {
 		req.Since = &since
 	}
 	return req, nil
+}
+
+// logCall reads the parameter call_id, which is our own.
+func logCall(q url.Values) (string, error) {
+	ids := q["call_id"]
+	if len(ids) == 0 {
+		return "", nil
+	}
+	if id := ids[len(ids)-1]; goodCallID.MatchString(id) {
+		return id, nil
+	}
+	return "", fault.New(fault.Unprocessable, "bad_log_request", "could not parse the log request: call_id is no call id")
+}
+
+// ofCall passes on the lines that name the call, the last tail of them when
+// tail is positive. A function writes the id where it likes: the text counts.
+func ofCall(ctx context.Context, lines <-chan plogs.Message, id string, tail int) <-chan plogs.Message {
+	out := make(chan plogs.Message)
+	go func() {
+		defer close(out)
+		var last []plogs.Message
+		pass := func(m plogs.Message) bool {
+			select {
+			case out <- m:
+				return true
+			case <-ctx.Done():
+				return false
+			}
+		}
+		for m := range lines {
+			switch {
+			case !strings.Contains(m.Text, id):
+			case tail > 0:
+				if last = append(last, m); len(last) > tail {
+					last = last[1:]
+				}
+			case !pass(m):
+				return
+			}
+		}
+		for _, m := range last {
+			if !pass(m) {
+				return
+			}
+		}
+	}()
+	return out
 }

@@ -22,6 +22,7 @@ func (r *recorder) WriteHeader(code int) {
 	if r.code == 0 && code >= 200 {
 		r.code = code
 	}
+	r.hurry()
 	r.ResponseWriter.WriteHeader(code)
 }
 
@@ -29,11 +30,17 @@ func (r *recorder) Write(b []byte) (int, error) {
 	if r.code == 0 {
 		r.code = http.StatusOK
 	}
+	r.hurry()
+	return r.ResponseWriter.Write(b)
+}
+
+// hurry gives the client its time for the next write. Asking for the time is
+// cheap, moving a deadline less so.
+func (r *recorder) hurry() {
 	if now := time.Now(); r.until.Sub(now) < writeTime/2 {
 		r.until = now.Add(writeTime)
 		_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(r.until)
 	}
-	return r.ResponseWriter.Write(b)
 }
 
 // Unwrap lets http.ResponseController reach the connection, to flush.
