@@ -91,23 +91,24 @@ photo() {
 	(cd "$work/photo" && GO111MODULE=off go run main.go >"$work/photo.jpg")
 }
 
-# s3 METHOD PATH [CURL OPTION...]: a signed request, the keys given on stdin since
-# everyone can read a command line.
+# s3 METHOD PATH FILE [CURL OPTION...]: a signed request with the file as its body.
+# The keys are given on stdin since everyone can read a command line. curl before
+# 8 does not send the hash that S3 asks for, so it is told.
 s3() {
-	method=$1 path=$2
-	shift 2
-	(
-		# Read from within, where .fnstore may be a link, and by no shell of ours.
-		value() { chroot "$root" sed -n "s/^\(export \)\{0,1\}$1=//p" "$at/.fnstore/env" | tail -n 1 | tr -d "\"'"; }
-		printf 'user = "%s:%s"\n' "$(value S3_ACCESS_KEY)" "$(value S3_SECRET_KEY)" |
-			curl --config - --silent --show-error --fail --noproxy '*' --max-time 30 \
-				--aws-sigv4 aws:amz:us-east-1:s3 --request "$method" "$@" "$(value S3_ENDPOINT)/$path"
-	)
+	method=$1 path=$2 hash=$(sha256sum <"$3") body=$3
+	shift 3
+	# Read from within, where .fnstore may be a link, and by no shell of ours.
+	value() { chroot "$root" sed -n "s/^\(export \)\{0,1\}$1=//p" "$at/.fnstore/env" | tail -n 1 | tr -d "\"'"; }
+	[ "$body" = /dev/null ] || set -- "$@" --data-binary "@$body" --header 'Content-Type: image/jpeg'
+	printf 'user = "%s:%s"\n' "$(value S3_ACCESS_KEY)" "$(value S3_SECRET_KEY)" |
+		curl --config - --silent --show-error --fail --noproxy '*' --max-time 30 \
+			--aws-sigv4 aws:amz:us-east-1:s3 --header "x-amz-content-sha256: ${hash%% *}" \
+			--request "$method" "$@" "$(value S3_ENDPOINT)/$path"
 }
-upload() { s3 PUT "uploads/$1" --header 'Content-Type: image/jpeg' --data-binary @"$work/photo.jpg"; }
+upload() { s3 PUT "uploads/$1" "$work/photo.jpg"; }
 thumbnail() { # waits until it is there, and is a JPEG
 	end=$(($(now) + 120000))
-	until s3 GET "thumbnails/thumbnails/100x/$1" --output "$work/thumbnail" 2>"$work/s3.err"; do
+	until s3 GET "thumbnails/thumbnails/100x/$1" /dev/null --output "$work/thumbnail" 2>"$work/s3.err"; do
 		[ "$(now)" -lt "$end" ] || { cat "$work/s3.err"; return 1; }
 		sleep 0.1
 	done

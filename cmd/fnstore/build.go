@@ -12,11 +12,11 @@ import (
 	"fnstore/runtime/stackfile"
 )
 
-type buildCmd struct{}
+type buildCmd struct{ selection }
 
 // Run builds every function of the stack file into the running store's
 // registry, or into the one that FNSTORE_REGISTRY names.
-func (buildCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
+func (cmd buildCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
 	if _, err := s.openState(); err != nil {
 		return err
 	}
@@ -26,6 +26,9 @@ func (buildCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
 	}
 	file, err := s.stackFile(own)
 	if err != nil {
+		return err
+	}
+	if err := cmd.pick(file); err != nil {
 		return err
 	}
 	bars := newProgress(out)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -77,12 +78,33 @@ func (c *client) get(ctx context.Context, path string, query url.Values, v any) 
 	return nil
 }
 
+// send posts v, as JSON, and wants no more than a yes.
+func (c *client) send(ctx context.Context, method, path string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	res, err := c.do(ctx, method, path, bytes.NewReader(b), http.Header{"Content-Type": {"application/json"}})
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
+}
+
+// statusError is an answer of 400 or more.
+type statusError struct {
+	code int
+	text string
+}
+
+func (e *statusError) Error() string { return e.text }
+
 // problem makes an error of an RFC 9457 answer, or of whatever came instead.
 func problem(res *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10)) // what could be read is what can be said
 	var p wire.Problem
 	if json.Unmarshal(body, &p) == nil && p.Detail != "" {
-		return fmt.Errorf("%s: %s (%s, call %s)", res.Status, p.Detail, p.Code, p.CallID)
+		return &statusError{res.StatusCode, fmt.Sprintf("%s: %s (%s, call %s)", res.Status, p.Detail, p.Code, p.CallID)}
 	}
-	return fmt.Errorf("%s: %s", res.Status, strings.TrimSpace(string(body)))
+	return &statusError{res.StatusCode, fmt.Sprintf("%s: %s", res.Status, strings.TrimSpace(string(body)))}
 }

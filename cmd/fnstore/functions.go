@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,7 +12,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	plogs "github.com/openfaas/faas-provider/logs"
 	"github.com/openfaas/faas-provider/types"
 
 	"fnstore/kit/caller"
@@ -119,38 +117,4 @@ func pair(s string) (k, v string, err error) {
 		}
 	}
 	return "", "", fmt.Errorf("%q is not NAME=VALUE", s)
-}
-
-type logsCmd struct {
-	Function string        `arg:"" help:"Its name."`
-	Follow   bool          `short:"t" help:"Go on with new lines."`
-	Lines    int           `short:"n" default:"100" help:"At most this many of the newest."`
-	Since    time.Duration `help:"Only what is younger, such as 10m."`
-}
-
-func (cmd logsCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
-	c, err := newClient(s)
-	if err != nil {
-		return err
-	}
-	q := url.Values{"name": {cmd.Function}, "tail": {fmt.Sprint(cmd.Lines)}, "follow": {fmt.Sprint(cmd.Follow)}}
-	if cmd.Since > 0 {
-		q.Set("since", time.Now().Add(-cmd.Since).Format(time.RFC3339))
-	}
-	res, err := c.do(ctx, http.MethodGet, "/system/logs?"+q.Encode(), nil, nil)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	lines := json.NewDecoder(res.Body)
-	for {
-		var m plogs.Message
-		switch err := lines.Decode(&m); {
-		case errors.Is(err, io.EOF) || ctx.Err() != nil:
-			return nil
-		case err != nil:
-			return fmt.Errorf("read the log: %w", err)
-		}
-		fmt.Fprintf(out, "%s %s %s\n", m.Timestamp.Local().Format("15:04:05.000"), m.Instance, m.Text)
-	}
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/openfaas/faas-provider/types"
+
 	"fnstore/kit/caller"
 	"fnstore/kit/queue"
 	"fnstore/runtime/gateway"
@@ -33,8 +35,9 @@ func (st *store) startGateway(written *logs.Store) error {
 		return err
 	}
 	st.gatewayAddr, st.metricsAddr = main.Addr().String(), metrics.Addr().String()
+	var g *gateway.Gateway
 	page, err := ui.New(ui.Config{
-		Functions: st.backend.List,
+		Functions: func(ctx context.Context) ([]types.FunctionStatus, error) { return g.Functions(ctx) },
 		Progress: func(ctx context.Context, callID string) (queue.Progress, error) {
 			return queue.Find(ctx, st.pool, callID)
 		},
@@ -55,7 +58,7 @@ func (st *store) startGateway(written *logs.Store) error {
 		_, _ = main.Close(), metrics.Close()
 		return err
 	}
-	g := gateway.New(gateway.Config{
+	g = gateway.New(gateway.Config{
 		Provider: st.backend, Secrets: st.vault, Logs: written, User: adminUser, Password: password,
 		Version: version, Commit: commit, UI: page, System: queueRoutes(st.pool),
 		Enqueue: st.enqueue,

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 
@@ -30,14 +31,24 @@ func (g *Gateway) listFunctions(w http.ResponseWriter, r *http.Request) error {
 	if err := checkNamespace(r.URL.Query().Get("namespace")); err != nil {
 		return err
 	}
-	list, err := g.cfg.Provider.List(r.Context())
+	list, err := g.Functions(r.Context())
 	if err != nil {
 		return err
+	}
+	return wire.JSON(w, http.StatusOK, list)
+}
+
+// Functions lists every function with the count of its calls since the gateway
+// started.
+func (g *Gateway) Functions(ctx context.Context) ([]types.FunctionStatus, error) {
+	list, err := g.cfg.Provider.List(ctx)
+	if err != nil {
+		return nil, err
 	}
 	for i := range list {
 		list[i].InvocationCount = g.metrics.count(list[i].Name + "." + Namespace)
 	}
-	return wire.JSON(w, http.StatusOK, list)
+	return list, nil
 }
 
 func (g *Gateway) getFunction(w http.ResponseWriter, r *http.Request) error {

@@ -118,6 +118,7 @@ func (g *Gateway) routes() {
 	handle("GET /system/info", g.info)
 	handle("GET /system/namespaces", g.namespaces)
 	handle("POST /system/namespace/{$}", g.createNamespace)
+	handle("POST /system/namespace", g.createNamespace) // or ServeMux would redirect to the other
 	handle("GET /system/namespace/{name}", g.getNamespace)
 	handle("PUT /system/namespace/{name}", g.changeNamespace)
 	handle("DELETE /system/namespace/{name}", g.changeNamespace)
@@ -172,12 +173,33 @@ func (g *Gateway) operator(w http.ResponseWriter, r *http.Request, raw string) {
 		unauthorized(w, r)
 		return
 	}
-	if strings.Contains(raw, "//") || strings.Contains(raw, "%") {
+	h, pattern := g.system.Handler(r)
+	odd := strings.ContainsAny(raw, "%;") || strings.Contains(raw, "//")
+	if pattern == "" || odd {
+		nothing := &silent{header: http.Header{}}
+		if !odd {
+			h.ServeHTTP(nothing, r) // says 404 or 405
+		}
+		if nothing.code == http.StatusMethodNotAllowed {
+			w.Header()["Allow"] = nothing.header["Allow"]
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
 		wire.Fail(w, r, fault.New(fault.NotFound, "no_route", "there is nothing here"))
 		return
 	}
 	g.system.ServeHTTP(w, r)
 }
+
+// silent hears what a ServeMux says of a path that names nothing.
+type silent struct {
+	header http.Header
+	code   int
+}
+
+func (s *silent) Header() http.Header         { return s.header }
+func (s *silent) Write(b []byte) (int, error) { return len(b), nil }
+func (s *silent) WriteHeader(code int)        { s.code = code }
 
 func unauthorized(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("WWW-Authenticate", `Basic realm="Restricted"`)

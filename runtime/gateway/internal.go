@@ -33,13 +33,13 @@ func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, name, path strin
 	if len(r.Header[caller.Header]) != 1 {
 		return nil, onlyInternal(name)
 	}
-	release, err = g.holdBody(r.ContentLength)
+	held, err := g.holdBody(r.ContentLength)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
-		if err != nil {
-			release()
+		if release == nil {
+			held()
 		}
 	}()
 	body, err := wire.Body(w, r, queue.MaxBody)
@@ -59,5 +59,5 @@ func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, name, path strin
 		return nil, fault.Of(onlyInternal(name)).Because(err)
 	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	return release, nil
+	return held, nil
 }

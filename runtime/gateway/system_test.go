@@ -95,6 +95,8 @@ func TestThereIsOneNamespace(t *testing.T) {
 	r.step(t, "DELETE", "/system/namespace/openfaas-fn", one, 422, "one_namespace")
 	r.step(t, "DELETE", "/system/namespace/other", other, 404, "namespace_not_found")
 	r.step(t, "DELETE", "/system/namespace/other", one, 400, "bad_request")
+	r.step(t, "GET", "/system/namespace", "", 405, "")
+	r.step(t, "POST", "/system/namespace", one, 409, "namespace_exists") // no redirect
 	r.step(t, "GET", "/system/telemetry", "", 404, "no_route")
 }
 

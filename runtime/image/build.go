@@ -84,7 +84,7 @@ func (b *Builder) build(ctx context.Context, stack *stackfile.File, fn *stackfil
 	if err != nil {
 		return Result{}, err
 	}
-	unlock, err := b.lock(ctx, fn.Name)
+	unlock, err := b.lock(ctx, root, fn.Name)
 	if err != nil {
 		return Result{}, err
 	}

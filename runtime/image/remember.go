@@ -53,12 +53,15 @@ func (b *Builder) remembered(ctx context.Context, path, key, ref string) (Result
 }
 
 // lock keeps a function's build context to one build at a time, here and in
-// other processes.
-func (b *Builder) lock(ctx context.Context, fn string) (unlock func(), err error) {
-	if err := os.MkdirAll(b.Work, 0o755); err != nil {
-		return nil, err
+// other processes: two stores may share a project. So it lies beside the
+// context and not with what one store remembers.
+func (b *Builder) lock(ctx context.Context, root, fn string) (unlock func(), err error) {
+	for _, dir := range []string{b.Work, filepath.Join(root, "build")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
 	}
-	f, err := os.OpenFile(filepath.Join(b.Work, fn+".lock"), os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(filepath.Join(root, "build", "."+fn+".lock"), os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
 	}

@@ -69,15 +69,15 @@ func (e *engine) raise(ctx context.Context) (p *process, port int, adopted bool,
 			e.log.Info("started a service", "service", e.name, "pid", p.pid, "port", port, "user", e.who.name)
 			return p, port, false, nil
 		}
-		if !errors.Is(err, errGone) { // too slow, or not ours: leave nothing behind
+		if !errors.Is(err, errGone) { // too slow, or not who answers: leave nothing behind
 			err = errors.Join(err, e.halt(ctx, p))
-			return nil, 0, false, e.told(err, diary)
 		}
+		retry := errors.Is(err, errGone) || errors.Is(err, ErrRefused)
 		switch taken := !free(port); {
-		case taken && tries < 5: // somebody was quicker
+		case retry && taken && tries < 5: // somebody was quicker
 			tries++
 			port = 0
-		case e.busy != "" && e.hears(ctx, diary, e.busy) && pause(ctx, 100*time.Millisecond):
+		case errors.Is(err, errGone) && e.busy != "" && e.hears(ctx, diary, e.busy) && pause(ctx, 100*time.Millisecond):
 		default:
 			return nil, 0, false, e.told(err, diary)
 		}

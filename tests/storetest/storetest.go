@@ -18,8 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"fnstore/runtime/services"
 )
 
@@ -148,15 +146,6 @@ func (s *Store) Command(args ...string) *exec.Cmd {
 // Up starts the store, or starts it again on its state, and returns when it is
 // up. Its ports may be others then.
 func (s *Store) Up() error {
-	// Two stores must not make the build contexts of one tree at once.
-	turn, err := os.Open(filepath.Join(s.Root, "stack.yml"))
-	if err != nil {
-		return err
-	}
-	defer turn.Close() // and gives the lock back
-	if err := unix.Flock(int(turn.Fd()), unix.LOCK_EX); err != nil {
-		return fmt.Errorf("wait for other stores to start: %w", err)
-	}
 	out, err := os.OpenFile(s.printed(), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err

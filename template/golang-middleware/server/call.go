@@ -33,16 +33,16 @@ const (
 // the handler may be changing; it writes the 504 to the connection itself, and
 // the connection is not used again.
 type call struct {
-	server *server
-	rw     http.ResponseWriter
-	link   *link
-	start  time.Time
-	limit  time.Duration // 0: none
-	id     string
-	method string
-	path   string
-	trace  string
-	logged bool
+	server   *server
+	rw       http.ResponseWriter
+	link     *link
+	start    time.Time
+	limit    time.Duration // 0: none
+	id       string
+	method   string
+	path     string
+	trace    string
+	logged   bool
 	body     body
 	deadline deadline
 	returned bool       // the handler came back by itself
@@ -209,7 +209,7 @@ func (c *call) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	conn, buf, err := http.NewResponseController(c.rw).Hijack()
 	if err == nil {
-		c.body.ReadCloser = nil // the handler reads by itself now
+		c.body.ended.Store(true) // what comes now is the handler's
 	}
 	if err == nil && c.state.CompareAndSwap(begun, done) {
 		c.status.CompareAndSwap(0, http.StatusSwitchingProtocols)

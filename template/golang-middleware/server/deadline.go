@@ -19,7 +19,7 @@ type link struct {
 	gate *gate
 	idle atomic.Bool
 	deaf atomic.Bool // whatever comes is not to be understood
-	once sync.Once // of Close
+	once sync.Once   // of Close
 
 	mu    sync.Mutex
 	call  *call

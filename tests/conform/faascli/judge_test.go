@@ -104,9 +104,9 @@ func (j *judge) wants(stdin string, args []string, words ...string) string {
 }
 
 // refuses runs a command that must fail and say each of the words.
-func (j *judge) refuses(args []string, words ...string) {
+func (j *judge) refuses(stdin string, args []string, words ...string) {
 	j.t.Helper()
-	said, ok := j.run("", args...)
+	said, ok := j.run(stdin, args...)
 	j.check(said, !ok, args, words)
 }
 

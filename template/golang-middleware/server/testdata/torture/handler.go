@@ -4,16 +4,20 @@
 package function
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/ioutil"
 	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -81,6 +85,26 @@ func Handle(w http.ResponseWriter, r *http.Request) {
 		slog.Info("said by the handler", "n", 1)
 		fmt.Println("plain")
 	case "nothing":
+	case "nofile": // leaves itself few descriptors
+		n, _ := strconv.ParseUint(r.URL.Query().Get("n"), 10, 32)
+		syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: n, Max: n})
+	case "refuse": // without reading
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+	case "hints":
+		w.Header().Set("Link", "</a.css>; rel=preload")
+		w.WriteHeader(103)
+		fmt.Fprintln(w, "ok")
+	case "trailers":
+		w.Header().Set("Trailer", "X-Answer")
+		io.Copy(ioutil.Discard, r.Body)
+		fmt.Fprint(w, "X-Sum ", r.Trailer.Get("X-Sum"))
+		w.Header().Set("X-Answer", "8")
+	case "lines": // answers each line when it comes
+		w.Header().Set("Content-Type", "text/event-stream")
+		for lines := bufio.NewScanner(r.Body); lines.Scan(); {
+			fmt.Fprintf(w, "data: %s\n", lines.Text())
+			w.(http.Flusher).Flush()
+		}
 	default:
 		fmt.Fprintln(w, "ok")
 	}
