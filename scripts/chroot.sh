@@ -18,6 +18,17 @@ alone() {
 	FRESH_ALONE=$$ exec unshare --mount --propagation private sh "$0" "$@"
 }
 
+# patiently COMMAND...: runs it so that a signal to the script is heeded at once; a
+# shell that waits in the foreground would let the command finish first.
+patiently() {
+	"$@" </dev/null &
+	child=$!
+	rc=0
+	wait "$child" || rc=$?
+	child=
+	return $rc
+}
+
 # site SUITE: where this machine's apt finds that Debian release.
 site() {
 	apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' |
@@ -33,7 +44,7 @@ base() {
 	[ -n "$uri" ] || die "this machine's package sources name no Debian release"
 	eval "$(apt-config shell http_proxy Acquire::http::Proxy https_proxy Acquire::https::Proxy)"
 	export http_proxy https_proxy
-	debootstrap --variant=minbase --include=ca-certificates,git,make,sudo "$suite" "$1" "$uri" >"$work/debootstrap.log" 2>&1 ||
+	patiently debootstrap --variant=minbase --include=ca-certificates,git,make,sudo "$suite" "$1" "$uri" >"$work/debootstrap.log" 2>&1 ||
 		{ tail -n 20 "$work/debootstrap.log" >&2; die "debootstrap failed"; }
 
 	# Reach the network as this machine does: names, certificates, apt's way out.
@@ -107,14 +118,18 @@ names() {
 # are private, and are undone first so that nothing behind them is removed.
 scrap() {
 	[ -n "${work:-}" ] || return 0
+	if [ -n "${child:-}" ]; then
+		kill "$child" 2>/dev/null || :
+	fi
 	for signal in TERM KILL; do
 		n=0
 		while left=$(inside "$work") && [ -n "$left" ] && [ $n -lt 50 ]; do
-			[ $n -gt 0 ] || kill -s "$signal" $left 2>/dev/null || :
+			[ $n -gt 0 ] && [ $signal = TERM ] || kill -s "$signal" $left 2>/dev/null || :
 			n=$((n + 1))
 			sleep 0.1
 		done
 	done
+	wait
 	awk -v at="$work/" 'index($2, at) == 1 { print $2 }' /proc/mounts | sort -r | while read -r m; do
 		umount "$m" 2>/dev/null || umount -l "$m" || :
 	done

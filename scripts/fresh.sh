@@ -8,7 +8,7 @@
 # Needs root (or sudo), debootstrap, curl, git, go.
 #
 #   FRESH_ONLY=root|user    one of the two       FRESH_SUITE=trixie  another Debian
-#   FRESH_TEST=1            also `make test`     FRESH_KEEP=1        keep the folders
+#   FRESH_TEST=1            also `make test`     FRESH_KEEP=1        keep the folders, steps.log too
 #   FRESH_REPO=DIR          another repository
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -42,13 +42,14 @@ step() {
 	title=$1 bound=$2
 	shift 2
 	t0=$(now)
-	if ! "$@" >"$work/step.log" 2>&1; then
+	if ! patiently "$@" >"$work/step.log" 2>&1; then
 		note "$variant" "$title" FAILED
 		tail -n 60 "$work/step.log" | sed 's/^/  | /' >&2
 		chroot "$root" tail -n 40 "$at/.fnstore/fnstore.log" 2>/dev/null | sed 's/^/  log | /' >&2 || :
 		exit 1
 	fi
 	took=$(since "$t0")
+	{ printf '\n== %s: %s\n' "$variant" "$title"; cat "$work/step.log"; } >>"$work/steps.log"
 	verdict "$title" "$bound" "$took"
 }
 verdict() {
@@ -115,6 +116,8 @@ thumbnail() { # waits until it is there, and is a JPEG
 	[ "$(od -An -tx1 -N3 "$work/thumbnail" | tr -d ' \n')" = ffd8ff ]
 }
 
+# The looker itself is looked at: it must see a store that runs.
+seen() { inside "$root" | grep -q . && chroot "$root" test -e "$at/.fnstore/env"; }
 quiet() { # nothing of the store, nothing of Debian's: running, enabled, or left lying
 	left=$(inside "$root")
 	[ -z "$left" ] || { echo "processes left:"; names $left; return 1; }
@@ -141,6 +144,7 @@ newcomer() {
 	step "upload a photo" 0 upload "first.jpg"
 	step "its thumbnail" 0 thumbnail "first.jpg"
 	verdict "clone to first thumbnail" 300 "$(since "$begin")"
+	step "its processes are seen" 0 seen
 	step "make up, while it runs" 15 on "$root" "$who" 'cd fnstore && make up DETACH=1'
 	step "make down" 0 on "$root" "$who" 'cd fnstore && make down'
 	step "nothing is left" 0 quiet
