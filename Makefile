@@ -12,17 +12,17 @@ COMMIT  := $(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown)
 RACED = ./kit/caller/... ./kit/queue/... ./kit/secret/... ./connectors/... ./runtime/... ./template/...
 RACE  = $(if $(shell command -v gcc || command -v clang),-race)
 # Started as programs, or run by a stage of their own.
-APART = /tests/\(flow\|browser\|bench\|law\)\(/\|$$\)
+APART = /tests/\(flow\|browser\|bench\|docker\|law\)\(/\|$$\)
 
 FUZZTIME ?= 30s
 COUNT    ?= 1
 STAGE     = sh scripts/stage.sh
 
 .NOTPARALLEL:
-.PHONY: help build up down test lint vuln docs bench fuzz fresh clean
+.PHONY: help build up down test test-docker lint vuln docs bench fuzz fresh clean
 
 help: ## what can be done here
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 up: ## run the store until Ctrl-C (DETACH=1: in the background)
 	@sh scripts/deps.sh run
@@ -48,7 +48,16 @@ test: ## everything: checks, all tests with real services, a browser
 	@raced=$$($(GO) list $(RACED)) && rest=$$($(GO) list ./... | grep -v '$(APART)' | grep -vxF "$$raced") && \
 		$(STAGE) 'tests' $(GO) test -p 2 -vet=off -timeout 10m $$rest
 	@$(STAGE) 'flow' $(GO) test -vet=off -count=1 -timeout 10m ./tests/flow/...
+	@$(STAGE) 'clients' sh -c 'cd tests/conform/sdk && $(GO) test -vet=off -count=1 -timeout 10m ./...'
 	@$(STAGE) 'browser' $(GO) test -vet=off -count=1 -timeout 10m ./tests/browser/...
+
+# Two minutes on two busy cores, nearly all of it the first build in an empty cache.
+test-docker: ## hello under a real container engine of its own (root, docker.io)
+	@CI=true $(GO) test -vet=off -count=1 -timeout 20m -v ./tests/docker
+
+test-faas-cli: ## the real faas-cli against a whole store (FAAS_CLI=path; UPDATE=1 writes docs/faas-cli.md)
+	@[ -x '$(FAAS_CLI)' ] || { echo 'FAAS_CLI=path names no faas-cli'; exit 1; }
+	@FAAS_CLI='$(abspath $(FAAS_CLI))' $(GO) test -count=1 -timeout 10m ./tests/conform/faascli $(if $(UPDATE),-args -update)
 
 # Quiet when all is well.
 lint: ## gofmt, vet, staticcheck, govulncheck, go.mod, scripts, the laws of tests/law
@@ -56,6 +65,7 @@ lint: ## gofmt, vet, staticcheck, govulncheck, go.mod, scripts, the laws of test
 	@for f in scripts/*.sh template/*/*.sh; do sh -n $$f || exit 1; done; bash -n .ci/run
 	@out=$$($(GO) mod tidy -diff 2>&1) || { echo 'go.mod is not tidy (go mod tidy):'; echo "$$out"; exit 1; }
 	@$(GO) vet ./...
+	@cd tests/conform/sdk && $(GO) vet ./... && $(GO) mod tidy -diff
 	@$(GO) tool -modfile=tools/go.mod staticcheck ./...
 	@GO='$(GO)' sh scripts/vuln.sh
 	@out=$$($(GO) test -vet=off -count=1 ./tests/law) || { echo "$$out"; exit 1; }
@@ -64,7 +74,8 @@ vuln: ## known vulnerabilities of what is linked; fails when the database cannot
 	@GO='$(GO)' VULN_REQUIRED=1 sh scripts/vuln.sh
 
 docs: ## write the generated pages anew
-	@$(GO) test -count=1 ./tests/law -run '^(TestLinks|TestSeedPage)$$' -update >/dev/null || \
+	@$(GO) test -count=1 ./template/golang-middleware/server -run '^TestCopiesAreEqual$$' -update >/dev/null && \
+	$(GO) test -count=1 ./tests/law -run '^(TestLinks|TestSeedPage)$$' -update >/dev/null || \
 		{ echo 'the pages could not be made; go test ./tests/law says why'; exit 1; }
 
 bench: ## every benchmark (COUNT=10 for benchstat)

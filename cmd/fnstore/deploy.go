@@ -8,6 +8,7 @@ import (
 	"fnstore/runtime/image"
 	"fnstore/runtime/logs"
 	"fnstore/runtime/process"
+	"fnstore/runtime/process/launch"
 )
 
 // startFunctions opens the gateway, deploys the stack file's functions and
@@ -25,6 +26,7 @@ func (st *store) startFunctions(ctx context.Context) error {
 	st.backend, err = process.Open(ctx, process.Config{
 		Dir: st.set.path("functions"), RunDir: st.set.path("run"), SockDir: sockets,
 		Secrets: st.vault, Logs: written, Unprivileged: os.Geteuid() == 0,
+		Launcher: launch.Self,
 		Fetch: func(ctx context.Context, ref string) (process.Binary, error) {
 			u, err := image.Unpack(ctx, ref, st.set.path("unpacked"))
 			return process.Binary{Path: u.Binary, Digest: u.Digest, Env: u.Env}, err

@@ -60,7 +60,7 @@ func (st *store) startGateway(written *logs.Store) error {
 	}
 	g = gateway.New(gateway.Config{
 		Provider: st.backend, Secrets: st.vault, Logs: written, User: adminUser, Password: password,
-		Version: version, Commit: commit, UI: page, System: queueRoutes(st.pool),
+		Version: version, Commit: commit, UI: page, System: append(queueRoutes(st.pool), versionRoutes(st.backend)...),
 		Enqueue: st.enqueue,
 		Cancel: func(ctx context.Context, callID string) (bool, error) {
 			return queue.Cancel(ctx, st.pool, callID)

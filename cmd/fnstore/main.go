@@ -32,9 +32,12 @@ type commands struct {
 	Migrate  migrateCmd  `cmd:"" help:"Bring the database up to date and make the functions' roles and secrets."`
 	List     listCmd     `cmd:"" help:"List the functions."`
 	Describe describeCmd `cmd:"" help:"Show what a function is and how it does."`
+	New      newCmd      `cmd:"" help:"Make a function: its folder and its entry in the stack file."`
+	Dev      devCmd      `cmd:"" help:"Work on a function: each save is compiled and served within a second."`
 	Invoke   invokeCmd   `cmd:"" help:"Call a function; the body comes from standard input."`
 	Logs     logsCmd     `cmd:"" help:"Show what a function wrote."`
 	Secret   secretCmd   `cmd:"" help:"Manage secrets, which functions read as files."`
+	Rollback rollbackCmd `cmd:"" help:"Bring a function's former version back."`
 	Remove   removeCmd   `cmd:"" help:"Remove functions."`
 	Store    storeCmd    `cmd:"" help:"Print the store manifest of the stack file's functions, for faas-cli store --url."`
 	Dlq      dlqCmd      `cmd:"" help:"Look at dead letters: messages that were given up."`

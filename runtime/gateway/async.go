@@ -2,9 +2,12 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"fnstore/kit/fault"
 	"fnstore/kit/queue"
@@ -57,7 +60,7 @@ func (g *Gateway) enqueue(w http.ResponseWriter, r *http.Request, rest string) e
 		return err
 	}
 	defer release()
-	pace(w, r)
+	g.pace(w, r)
 	body, err := wire.Body(w, r, queue.MaxBody)
 	if err != nil {
 		return slow(err)
@@ -68,7 +71,7 @@ func (g *Gateway) enqueue(w http.ResponseWriter, r *http.Request, rest string) e
 	ctx, cancel := context.WithTimeout(r.Context(), commitTime)
 	defer cancel()
 	_, err = g.cfg.Enqueue(ctx, queue.New{
-		Function: name, Path: path, Headers: g.messageHeaders(r), Body: body, CallID: r.Header.Get(wire.CallID),
+		Function: name, Path: plain(path), Headers: g.messageHeaders(r), Body: body, CallID: r.Header.Get(wire.CallID),
 	})
 	if err != nil {
 		if fault.Of(err).Kind == fault.Internal {
@@ -79,6 +82,26 @@ func (g *Gateway) enqueue(w http.ResponseWriter, r *http.Request, rest string) e
 	g.mark(w.Header(), start)
 	w.WriteHeader(http.StatusAccepted)
 	return nil
+}
+
+// plain escapes the bytes beyond ASCII, which have no place in a URL (RFC 3986
+// section 2.1) and, when they are no UTF-8 either, none in the queue.
+func plain(path string) string {
+	for i := 0; i < len(path); i++ {
+		if path[i] < utf8.RuneSelf {
+			continue
+		}
+		var b strings.Builder
+		for _, c := range []byte(path) {
+			if c < utf8.RuneSelf {
+				b.WriteByte(c)
+			} else {
+				fmt.Fprintf(&b, "%%%02X", c)
+			}
+		}
+		return b.String()
+	}
+	return path
 }
 
 // messageHeaders are what of the client's headers a delivery repeats. A

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"fnstore/kit/fault"
@@ -16,11 +17,14 @@ import (
 
 // queued gives the rig a queue that keeps what it gets, or fails with err.
 func (r *rig) queued(err error) *[]queue.New {
+	var mu sync.Mutex
 	var list []queue.New
 	r.g.cfg.Enqueue = func(_ context.Context, n queue.New) (queue.Accepted, error) {
 		if err != nil {
 			return queue.Accepted{}, err
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		list = append(list, n)
 		return queue.Accepted{ID: int64(len(list)), CallID: n.CallID}, nil
 	}

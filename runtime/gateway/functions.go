@@ -46,7 +46,7 @@ func (g *Gateway) Functions(ctx context.Context) ([]types.FunctionStatus, error)
 		return nil, err
 	}
 	for i := range list {
-		list[i].InvocationCount = g.metrics.count(list[i].Name + "." + Namespace)
+		list[i].InvocationCount = g.metrics.count(list[i].Name)
 	}
 	return list, nil
 }
@@ -63,7 +63,7 @@ func (g *Gateway) getFunction(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.InvocationCount = g.metrics.count(name + "." + Namespace)
+	s.InvocationCount = g.metrics.count(name)
 	return wire.JSON(w, http.StatusOK, s)
 }
 
@@ -114,7 +114,7 @@ func (g *Gateway) remove(w http.ResponseWriter, r *http.Request) error {
 	if err := g.cfg.Provider.Delete(r.Context(), d.FunctionName); err != nil {
 		return err
 	}
-	g.metrics.forget(d.FunctionName + "." + Namespace)
+	g.metrics.forget(d.FunctionName)
 	w.WriteHeader(http.StatusAccepted)
 	return nil
 }

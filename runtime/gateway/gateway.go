@@ -52,6 +52,9 @@ type Config struct {
 	// MaxInflight bounds the calls of functions under way; 0 means 800. What an
 	// operator asks is not counted, so that it is answered when nothing else is.
 	MaxInflight int
+	// Patience is how long a client may keep its call waiting: with the pauses of
+	// its body in all, and with each 32 KiB of the answer; 0 means 10 s.
+	Patience time.Duration
 	// Enqueue commits a message; nil for a gateway without a queue. Cancel ends
 	// the messages with a call id that wait, and reports whether there were any.
 	Enqueue func(context.Context, queue.New) (queue.Accepted, error)
@@ -85,13 +88,16 @@ func New(cfg Config) *Gateway {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 60 * time.Second
 	}
+	if cfg.Patience == 0 {
+		cfg.Patience = 10 * time.Second
+	}
 	if cfg.MaxInflight == 0 {
 		cfg.MaxInflight = 800
 	}
 	g := &Gateway{
 		cfg:     cfg,
 		system:  http.NewServeMux(),
-		metrics: newMetrics(),
+		metrics: newMetrics(func(ctx context.Context) ([]types.FunctionStatus, error) { return cfg.Provider.List(ctx) }),
 		user:    sha256.Sum256([]byte(cfg.User)),
 		secret:  sha256.Sum256([]byte(cfg.Password)),
 		served:  []string{"fnstore/" + cfg.Version},
@@ -141,13 +147,24 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := callID(r)
 	r.Header.Set(wire.CallID, id)
 	w.Header().Set(wire.CallID, id)
+	if len(r.TransferEncoding) > 0 {
+		// The server drops a Content-Length beside chunks and does not tell. RFC 9112
+		// section 6.3 has such a connection end, since someone before us may have
+		// gone by the length and taken what follows for a body.
+		w.Header().Set("Connection", "close")
+	}
+	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
+		w.Header().Set("Connection", "close") // what follows may be meant for a tunnel
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
 	raw, err := rawPath(r)
 	if err != nil {
-		wire.Fail(&recorder{ResponseWriter: w}, r, err)
+		wire.Fail(&recorder{ResponseWriter: w, patience: g.cfg.Patience}, r, err)
 		return
 	}
 	if rest, ok := strings.CutPrefix(raw, "/function/"); ok {
-		g.invoke(&recorder{ResponseWriter: w}, r, rest)
+		g.invoke(&recorder{ResponseWriter: w, patience: g.cfg.Patience}, r, rest)
 		return
 	}
 	// A call before this one may have left its deadline on the connection.

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -16,8 +16,17 @@ import (
 	"fnstore/kit/wire"
 )
 
-// internalHeader marks an answer that the function did not give.
-const internalHeader = "X-OpenFaaS-Internal"
+// internalHeader marks an answer that the function did not give, and says who
+// gave it: the gateway, by the word ours, or the function's server.
+const (
+	internalHeader    = "X-OpenFaaS-Internal"
+	canonicalInternal = "X-Openfaas-Internal"
+	ours              = "proxy"
+)
+
+// maxHeaders is the most that the headers of a function's answer may have, in
+// bytes: what clients commonly take.
+const maxHeaders = 64 << 10
 
 // MaxBody is the longest body of a call, in bytes. It is streamed, not held.
 const MaxBody = 64 << 20
@@ -28,7 +37,18 @@ type call struct {
 	path      string
 	start     time.Time
 	timeout   time.Duration
+	body      *paced      // nil for none
+	header    http.Header // of the answer
+	before    http.Header // what of it was set before the call
 	transport http.RoundTripper
+}
+
+// restore puts back the headers that the gateway set before the call: the proxy
+// clears all of them when a function sends a 1xx answer before its own.
+func (c *call) restore() {
+	for name, values := range c.before {
+		c.header[name] = values
+	}
 }
 
 type callKey struct{}
@@ -58,7 +78,7 @@ func (g *Gateway) invoke(w *recorder, r *http.Request, rest string) {
 		fail(w, r, err)
 		return
 	}
-	pace(w, r)
+	body := g.pace(w, r)
 	if internal(s) {
 		release, err := g.admit(w, r, name, path)
 		if err != nil {
@@ -77,17 +97,16 @@ func (g *Gateway) invoke(w *recorder, r *http.Request, rest string) {
 	}
 	defer release()
 
-	label := name + "." + Namespace
-	g.metrics.begin(label)
-	defer func() { g.metrics.end(label, w.status(), time.Since(start)) }()
+	counted := g.metrics.begin(name)
+	defer func() { g.metrics.end(counted, w.status(), time.Since(start)) }()
 	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
-	c := &call{function: name, path: path, start: start, timeout: timeout, transport: transport}
+	c := &call{function: name, path: path, start: start, timeout: timeout, body: body, header: w.Header(), before: maps.Clone(w.Header()), transport: transport}
 	g.proxy.ServeHTTP(w, r.WithContext(context.WithValue(ctx, callKey{}, c)))
 }
 
 // fail answers for the function, and says so.
 func fail(w http.ResponseWriter, r *http.Request, err error) {
-	w.Header().Set(internalHeader, "proxy")
+	w.Header().Set(internalHeader, ours)
 	wire.Fail(w, r, err)
 }
 
@@ -141,6 +160,9 @@ func setPath(u *url.URL, path string) {
 func (g *Gateway) answer(res *http.Response) error {
 	c := callOf(res.Request)
 	h := res.Header
+	if err := sound(res); err != nil {
+		return err
+	}
 	if h.Get("Content-Type") == "" && res.StatusCode != http.StatusNoContent && res.StatusCode != http.StatusNotModified {
 		ct := res.Request.Header.Get("Content-Type")
 		if ct == "" {
@@ -148,9 +170,32 @@ func (g *Gateway) answer(res *http.Response) error {
 		}
 		h.Set("Content-Type", ct)
 	}
-	h.Del(wire.CallID)    // ours is set already
-	h.Del(internalHeader) // the platform's own word; a function cannot speak it
+	delete(h, wire.CallID)
+	c.restore()
+	for _, v := range h[canonicalInternal] {
+		if strings.EqualFold(strings.TrimSpace(v), ours) {
+			h.Del(internalHeader) // a function speaks for its server, never for us
+			break
+		}
+	}
 	g.mark(h, c.start)
+	return nil
+}
+
+// sound refuses an answer that no client could be given.
+func sound(res *http.Response) error {
+	size := 0
+	for name, values := range res.Header {
+		for _, v := range values {
+			size += len(name) + len(v) + len(": \r\n")
+		}
+	}
+	switch {
+	case size > maxHeaders:
+		return fault.New(fault.BadGateway, "function_headers_too_large", "the headers of the function's answer have %d bytes, %d are the most", size, maxHeaders)
+	case res.StatusCode < 100 || res.StatusCode > 999:
+		return fault.New(fault.BadGateway, "function_bad_answer", "the function answered with the status %d, which is none", res.StatusCode)
+	}
 	return nil
 }
 
@@ -162,21 +207,23 @@ func (g *Gateway) mark(h http.Header, start time.Time) {
 
 // broken answers when no answer of the function could be had.
 func (g *Gateway) broken(w http.ResponseWriter, r *http.Request, err error) {
+	c := callOf(r)
+	c.restore()
 	var over *http.MaxBytesError
-	switch {
+	var known *fault.Error
+	switch blame := c.body.blame(); {
+	case errors.As(err, &known): // sound's
 	case errors.As(err, &over):
 		err = fault.New(fault.TooLarge, "body_too_large", "a call's body may have %d bytes", over.Limit)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		err = slow(err)
+	case blame != nil:
+		err = blame
+		w.Header().Set("Connection", "close") // where the next request begins is not known
 	case errors.Is(err, context.DeadlineExceeded):
-		err = fault.New(fault.Timeout, "function_timeout", "the function did not answer within %s", callOf(r).timeout)
+		err = fault.New(fault.Timeout, "function_timeout", "the function did not answer within %s", c.timeout)
 	case errors.Is(err, context.Canceled):
-		return // the caller has gone
+		panic(http.ErrAbortHandler) // the caller has gone: an answer would be a 200 without a body
 	default:
-		w.Header().Set(internalHeader, "proxy")
-		p := fault.New(fault.BadGateway, "function_unreachable", "the function ended the connection before it answered").Because(err)
-		wire.Fail(w, r, p)
-		return
+		err = fault.New(fault.BadGateway, "function_unreachable", "the function ended the connection before it answered").Because(err)
 	}
 	fail(w, r, err)
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/openfaas/faas-provider/types"
@@ -13,12 +14,9 @@ import (
 	"fnstore/kit/fault"
 )
 
-// How slowly a client may send: the whole of its pauses may take patience, and
-// each minRate bytes that arrive give back a second of it.
-const (
-	patience = 10 * time.Second
-	minRate  = 1 << 10
-)
+// minRate is how slowly a client may send, in bytes per second: so many that
+// arrive give a second of its patience back.
+const minRate = 1 << 10
 
 // Margin is what the gateway waits longer than a function's own exec_timeout,
 // so that it is the function that says so.
@@ -26,16 +24,23 @@ const Margin = 5 * time.Second
 
 // pace bounds the time that the request's body takes to arrive. Only waiting
 // for the client counts: a function that reads slowly is no fault of its.
-func pace(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength != 0 {
-		r.Body = &paced{ReadCloser: r.Body, conn: http.NewResponseController(w), left: patience}
+// It gives nil when there is no body.
+func (g *Gateway) pace(w http.ResponseWriter, r *http.Request) *paced {
+	if r.ContentLength == 0 {
+		return nil
 	}
+	p := &paced{ReadCloser: r.Body, conn: http.NewResponseController(w), left: g.cfg.Patience, most: g.cfg.Patience}
+	r.Body = p
+	return p
 }
 
 type paced struct {
 	io.ReadCloser
 	conn *http.ResponseController
-	left time.Duration
+	left time.Duration // that the client may still keep us waiting
+	most time.Duration
+
+	failed atomic.Pointer[error] // what ended the body before its end
 }
 
 func (p *paced) Read(b []byte) (int, error) {
@@ -43,12 +48,30 @@ func (p *paced) Read(b []byte) (int, error) {
 	_ = p.conn.SetReadDeadline(began.Add(p.left)) // not supported by tests' recorders only
 	n, err := p.ReadCloser.Read(b)
 	p.left += time.Duration(n)*time.Second/minRate - time.Since(began)
-	p.left = min(max(p.left, 0), patience)
-	if err == io.EOF {
+	p.left = min(max(p.left, 0), p.most)
+	switch {
+	case err == nil:
+	case err != io.EOF:
+		p.failed.CompareAndSwap(nil, &err)
+	default:
 		// From here on the server watches the connection for the client's end.
 		_ = p.conn.SetReadDeadline(time.Time{})
 	}
 	return n, err
+}
+
+// blame gives the client's part in a call that broke: a body that did not come
+// as it should have. The server cancels such a request as if its client had
+// gone, so the error that broke the call tells nothing. It is nil when the
+// client did its part.
+func (p *paced) blame() error {
+	if p == nil {
+		return nil
+	}
+	if err := p.failed.Load(); err != nil {
+		return slow(fault.New(fault.Invalid, "body_unreadable", "the body ended early or was not framed as HTTP has it").Because(*err))
+	}
+	return nil
 }
 
 // slow names a body that came too slowly.

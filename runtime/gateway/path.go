@@ -84,7 +84,7 @@ func target(rest string) (name, path string, err error) {
 		return "", "", fault.New(fault.Invalid, "no_function_name", "Provide function name in the request path")
 	}
 	if base, ns, dotted := strings.Cut(name, "."); dotted {
-		if err := checkNamespace(ns); err != nil {
+		if ns != Namespace {
 			return "", "", noFunction(name)
 		}
 		name = base

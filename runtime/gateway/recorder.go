@@ -6,20 +6,23 @@ import (
 	"time"
 )
 
-// writeTime is what a client has to take up one write of the proxy's, at most
-// 32 KiB. A slower one is let go.
-const writeTime = 30 * time.Second
-
 // recorder remembers the status that was sent, and waits for no client that
-// takes nothing.
+// takes nothing: each write, at most 32 KiB of the proxy's, has patience to be
+// taken up.
 type recorder struct {
 	http.ResponseWriter
-	code  int
-	until time.Time // the connection's write deadline
+	patience time.Duration
+	code     int
+	until    time.Time // the connection's write deadline
 }
 
+// WriteHeader passes no 1xx answers on but 101: they are hints, and a client
+// that does not know them takes one for the answer.
 func (r *recorder) WriteHeader(code int) {
-	if r.code == 0 && code >= 200 {
+	if code < 200 && code != http.StatusSwitchingProtocols {
+		return
+	}
+	if r.code == 0 {
 		r.code = code
 	}
 	r.hurry()
@@ -37,8 +40,8 @@ func (r *recorder) Write(b []byte) (int, error) {
 // hurry gives the client its time for the next write. Asking for the time is
 // cheap, moving a deadline less so.
 func (r *recorder) hurry() {
-	if now := time.Now(); r.until.Sub(now) < writeTime/2 {
-		r.until = now.Add(writeTime)
+	if now := time.Now(); r.until.Sub(now) < r.patience/2 {
+		r.until = now.Add(r.patience)
 		_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(r.until)
 	}
 }

@@ -47,6 +47,7 @@ func plan(root string, stack *stackfile.File, fn *stackfile.Function) (*list, *s
 		l.within = append(l.within, real)
 	}
 	target := path.Clean(filepath.ToSlash(template.HandlerFolder))
+	l.target = target
 	if err := l.add(template.Dir, "."); err != nil {
 		return nil, nil, fmt.Errorf("template %s: %w", fn.Lang, err)
 	}
@@ -95,7 +96,7 @@ func (l *list) write(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, mode); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, filepath.FromSlash(l.target)), mode); err != nil {
 		return err
 	}
 	return l.copy(dir, mode)

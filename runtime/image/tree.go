@@ -31,6 +31,7 @@ type list struct {
 	within []string // real folders that links may lead into
 	items  []item
 	bytes  int64
+	target string // of the handler's folder; the one folder that write makes itself
 }
 
 // add puts the file or folder at from under to, like faas-cli following

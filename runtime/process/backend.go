@@ -58,6 +58,9 @@ type Config struct {
 	// Unprivileged makes each function run under a user id of its own. It
 	// needs root.
 	Unprivileged bool
+	// Launcher is launch.Self, or another binary that links that package. Without
+	// it functions have no walls around them.
+	Launcher string
 }
 
 // Backend is the functions of this machine. Its methods are safe for
@@ -65,6 +68,7 @@ type Config struct {
 type Backend struct {
 	cfg   Config
 	spawn *spawner
+	walls *walls
 	slots atomic.Int64 // ever made: two releases of one image need names apart
 
 	look chan struct{} // wakes the autoscaler
@@ -90,7 +94,7 @@ func Open(ctx context.Context, cfg Config) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open process backend: %w", err)
 	}
-	b := &Backend{cfg: cfg, spawn: newSpawner(), look: make(chan struct{}, 1), done: make(chan struct{})}
+	b := &Backend{cfg: cfg, spawn: newSpawner(), walls: newWalls(cfg), look: make(chan struct{}, 1), done: make(chan struct{})}
 	b.functions.Store(&map[string]*function{})
 	go b.autoscale()
 	for _, rec := range records {
@@ -132,13 +136,23 @@ func (b *Backend) Deploy(ctx context.Context, d types.FunctionDeployment) error 
 	if err := b.check(d); err != nil {
 		return err
 	}
+	s, _, err := scalingOf(d)
+	if err != nil {
+		return err
+	}
+	if _, err := boundsOf(d); err != nil {
+		return err
+	}
 	bin, err := b.cfg.Fetch(ctx, d.Image)
 	if err != nil {
 		return err
 	}
-
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.deployLocked(d, bin, s)
+}
+
+func (b *Backend) deployLocked(d types.FunctionDeployment, bin Binary, s scaling) (err error) {
 	if b.closed {
 		return fault.New(fault.Unavailable, "stopping", "the store is stopping")
 	}
@@ -146,14 +160,10 @@ func (b *Backend) Deploy(ctx context.Context, d types.FunctionDeployment) error 
 	if f != nil && f.runs(d, bin) {
 		return nil
 	}
-	s, _, err := scalingOf(d)
-	if err != nil {
-		return err
-	}
 	rec := record{Deployment: d, Digest: bin.Digest, Replicas: s.min, CreatedAt: time.Now().UTC()}
 	if f != nil {
 		old := f.recorded()
-		rec.UID = old.UID
+		rec.UID, rec.Previous = old.UID, old.remembered(rec)
 		// Who deploys wants to see it run, so a function at zero wakes.
 		rec.Replicas = max(s.min, min(int(f.replicas.Load()), s.max))
 	} else if b.cfg.Unprivileged {
@@ -293,4 +303,5 @@ func (b *Backend) Close() {
 	}
 	all.Wait()
 	b.spawn.close()
+	b.walls.close()
 }

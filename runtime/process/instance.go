@@ -8,16 +8,20 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"fnstore/runtime/process/cgroup"
 )
 
 // instance is one process, from exec to exit.
 type instance struct {
 	slot      *slot
 	cmd       *exec.Cmd
+	group     *cgroup.Group
 	transport *http.Transport
 	exited    chan struct{}
 	how       string // it ended; set before exited is closed
@@ -28,7 +32,8 @@ type instance struct {
 	rested  func()        // closes idle, once
 
 	mu     sync.Mutex
-	reaped bool // its number may be another process's by now
+	reaped bool   // its number may be another process's by now
+	doomed string // why the runtime ended it
 }
 
 // start runs the binary with the listener as descriptor 3, the way systemd
@@ -56,16 +61,19 @@ func start(s *slot, l *net.UnixListener) (*instance, error) {
 	cmd.Env = environment(s, home)
 	cmd.Stdout, cmd.Stderr = outW, outW
 	cmd.ExtraFiles = []*os.File{socket}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if rec.UID != 0 {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(rec.UID), Gid: uint32(rec.UID)}
+	group, clean, err := b.walls.enclose(cmd, s)
+	if err != nil {
+		_ = outR.Close()
+		return nil, err
 	}
+	defer clean()
 	if err := b.spawn.start(cmd); err != nil {
+		group.Remove()
 		_ = outR.Close()
 		return nil, err
 	}
 
-	p := &instance{slot: s, cmd: cmd, exited: make(chan struct{}), idle: make(chan struct{})}
+	p := &instance{slot: s, cmd: cmd, group: group, exited: make(chan struct{}), idle: make(chan struct{})}
 	p.rested = sync.OnceFunc(func() { close(p.idle) })
 	path := l.Addr().String()
 	p.transport = &http.Transport{
@@ -83,6 +91,7 @@ func start(s *slot, l *net.UnixListener) (*instance, error) {
 		defer outR.Close()
 		b.cfg.Logs.Copy(rec.Deployment.Service, Namespace, s.id, outR)
 	}()
+	b.walls.memory.add(p, s.r.bounds.Memory)
 	go func() {
 		p.reap()
 		// A child that escaped may hold the pipe open; its words are not ours.
@@ -111,14 +120,15 @@ func freshDir(dir string, uid int) error {
 // What the runtime decides stands last and wins.
 func environment(s *slot, home string) []string {
 	d := s.r.rec.Deployment
-	env := append([]string{"PATH=/usr/bin:/bin"}, s.r.bin.Env...)
+	env := append([]string{"PATH=/usr/bin:/bin"}, s.r.f.b.walls.hints(s.r.bounds)...)
+	env = append(env, s.r.bin.Env...)
 	for k, v := range d.EnvVars {
 		env = append(env, k+"="+v)
 	}
 	if d.EnvProcess != "" {
 		env = append(env, "fprocess="+d.EnvProcess)
 	}
-	return append(env,
+	return lastOf(append(env,
 		"OPENFAAS_NAME="+d.Service,
 		"OPENFAAS_NAMESPACE="+Namespace,
 		"secret_mount_path="+s.r.f.b.secretsDir(s.r.rec),
@@ -126,7 +136,22 @@ func environment(s *slot, home string) []string {
 		"HOME="+home,
 		"LISTEN_FDS=1",
 		"LISTEN_FDNAMES=http",
-	)
+	))
+}
+
+// lastOf keeps the last of each variable: the first is what most programs would
+// see.
+func lastOf(env []string) []string {
+	seen := map[string]bool{}
+	out := make([]string, 0, len(env))
+	for _, e := range slices.Backward(env) {
+		if k, _, _ := strings.Cut(e, "="); !seen[k] {
+			seen[k] = true
+			out = append(out, e)
+		}
+	}
+	slices.Reverse(out)
+	return out
 }
 
 // awaitReady polls /_/ready until it says 200. It gives up when the process

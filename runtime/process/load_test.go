@@ -13,11 +13,15 @@ import (
 	"github.com/openfaas/faas-provider/types"
 )
 
-// load calls the function 200 times a second, whatever the answers take, until
-// stopped; it tells how many calls there were.
-func (r *rig) load(t *testing.T, name string) (stop func() int64) {
+// load is calls that come 200 times a second, whatever their answers take.
+type load struct {
+	calls atomic.Int64
+	stop  func() int64 // ends it and tells how many calls there were
+}
+
+func (r *rig) load(t *testing.T, name string) *load {
 	ctx, cancel := context.WithCancel(t.Context())
-	var calls atomic.Int64
+	l := &load{}
 	var all sync.WaitGroup
 	all.Go(func() {
 		tick := time.NewTicker(5 * time.Millisecond)
@@ -29,17 +33,29 @@ func (r *rig) load(t *testing.T, name string) (stop func() int64) {
 				return
 			}
 			all.Go(func() {
-				calls.Add(1)
 				if v, err := r.call(t.Context(), name, "/version", nil); err != nil || v == "" {
 					t.Errorf("a call of %s met %q, %v", name, v, err)
 				}
+				l.calls.Add(1)
 			})
 		}
 	})
-	return func() int64 {
+	l.stop = func() int64 {
 		cancel()
 		all.Wait()
-		return calls.Load()
+		return l.calls.Load()
+	}
+	return l
+}
+
+// more waits until so many further calls are answered.
+func (l *load) more(t *testing.T, n int64) {
+	t.Helper()
+	want := l.calls.Load() + n
+	for deadline := time.Now().Add(time.Minute); l.calls.Load() < want; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d calls are missing", want-l.calls.Load())
+		}
 	}
 }
 
@@ -50,13 +66,14 @@ func TestNoCallIsLostWhileItScalesAndChanges_R25(t *testing.T) {
 	}
 	r.deploy(t, version(1))
 	r.get(t, "f", "/version")
-	stop := r.load(t, "f")
+	calls := r.load(t, "f")
 	scale := func(n int) {
 		t.Helper()
 		if err := r.Scale(t.Context(), "f", n); err != nil {
 			t.Fatal(err)
 		}
 		r.until(t, "f", "scaled", func(s types.FunctionStatus) bool { return s.AvailableReplicas == uint64(n) })
+		calls.more(t, 50)
 	}
 	scale(5)
 	scale(1)
@@ -64,14 +81,15 @@ func TestNoCallIsLostWhileItScalesAndChanges_R25(t *testing.T) {
 		r.deploy(t, version(n))
 		for r.get(t, "f", "/version") != fmt.Sprint(n) {
 		}
+		calls.more(t, 50)
 	}
 	scale(5)
 	scale(1)
 	for range 3 { // and asleep in the midst of it
 		r.rescale(time.Now().Add(time.Hour))
-		r.get(t, "f", "/version")
+		calls.more(t, 20)
 	}
-	t.Logf("%d calls", stop())
+	t.Logf("%d calls", calls.stop())
 }
 
 func TestKillingOneFunctionHurtsNoOther(t *testing.T) {
@@ -82,17 +100,45 @@ func TestKillingOneFunctionHurtsNoOther(t *testing.T) {
 	}
 	r.deploy(t, deployment("other", map[string]string{"VERSION": "1"}))
 	bystander := r.pid(t, "other")
-	stop := r.load(t, "other")
+	calls := r.load(t, "other")
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 20 {
+	for range 12 {
 		pid := r.pid(t, fmt.Sprint("victim-", random.IntN(victims)))
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 		gone(t, pid)
 	}
-	t.Logf("%d calls of the other function", stop())
+	t.Logf("%d calls of the other function", calls.stop())
 	if r.pid(t, "other") != bystander {
 		t.Error("the other function was started anew")
 	}
+}
+
+// What a call costs on its way to its process, which it pays each time.
+func BenchmarkAcquire(b *testing.B) {
+	f := newFunction(&Backend{look: make(chan struct{}, 1)}, record{})
+	f.scaler.scaling = usual
+	r := newRelease(f, record{}, Binary{})
+	var slots []*slot
+	for range 5 {
+		s := &slot{r: r}
+		s.live.Store(&instance{})
+		slots = append(slots, s)
+	}
+	r.slots.Store(&slots)
+	f.current.Store(r)
+	f.setReplicas(len(slots))
+	functions := map[string]*function{"f": f}
+	f.b.functions.Store(&functions)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			_, release, err := f.b.Acquire(b.Context(), "f")
+			if err != nil {
+				b.Fatal(err)
+			}
+			release()
+		}
+	})
 }

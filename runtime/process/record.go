@@ -23,6 +23,7 @@ type record struct {
 	Replicas   int                      `json:"replicas"`
 	UID        int                      `json:"uid,omitempty"`
 	CreatedAt  time.Time                `json:"created_at"`
+	Previous   []version                `json:"previous,omitempty"` // newest first
 }
 
 // pinned names the image by what it was when it was deployed: a tag that has

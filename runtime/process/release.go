@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"fnstore/runtime/process/cgroup"
 )
 
 // release is one version of a function: its record, its binary, and the slots
@@ -12,6 +14,7 @@ type release struct {
 	f      *function
 	rec    record
 	bin    Binary
+	bounds cgroup.Bounds
 	before atomic.Pointer[release] // serves until this one is ready
 
 	mu    sync.Mutex
@@ -22,6 +25,7 @@ type release struct {
 
 func newRelease(f *function, rec record, bin Binary) *release {
 	r := &release{f: f, rec: rec, bin: bin}
+	r.bounds, _ = boundsOf(rec.Deployment) // it was read when it was deployed
 	r.slots.Store(&[]*slot{})
 	return r
 }

@@ -88,13 +88,32 @@ func (p *instance) reap() {
 	}
 	p.drain()
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	_ = syscall.Kill(-pid, syscall.SIGKILL)
 	err := p.cmd.Wait()
 	p.reaped = true
+	why := p.doomed
+	p.mu.Unlock()
 	if p.how = p.cmd.ProcessState.String(); p.how == "" && err != nil {
 		p.how = err.Error()
 	}
+	if why == "" && p.group.OutOfMemory() {
+		why = "it used more than its limit of memory"
+	}
+	if why != "" {
+		p.how += ": " + why
+	}
+	// And whoever left the process group.
+	if p.group.Remove(); !p.group.Holds() {
+		sweep(p.cmd.Dir)
+	}
+}
+
+// condemn ends the process and keeps the reason for its log.
+func (p *instance) condemn(why string) {
+	p.mu.Lock()
+	p.doomed = why
+	p.mu.Unlock()
+	p.signal(-p.cmd.Process.Pid, syscall.SIGKILL)
 }
 
 // hurried is how long calls that run may take to end when the function is

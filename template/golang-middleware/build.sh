@@ -2,11 +2,11 @@
 # build.sh OUT: build the function whose handler is in ./function into the
 # static binary OUT.
 #
-# Run in a build context, as faas-cli lays it out: this file and server/ from
-# the template, function/ from the handler's folder and configuration.copy. It
-# is the one way to build, for the Dockerfile beside it and for builders that
-# have no container engine. What it adds to function/ it takes away again, so
-# it can be run twice.
+# Run in a build context, as faas-cli lays it out: this file, entry.txt and
+# server/ from the template, function/ from the handler's folder and
+# configuration.copy. It is the one way to build, for the Dockerfile beside it
+# and for builders that have no container engine. What it adds to function/ it
+# takes away again, so it can be run twice.
 #
 # The entry point is compiled inside the handler's own module. So one go.mod
 # decides every version, vendor/ works, and the module may have any name.
@@ -47,7 +47,7 @@ fi
 
 module=$(go list -m) || die "function/go.mod cannot be read"
 package=$(go list -f '{{.Name}}' .) || die "function/ holds no Go package that can be read"
-[ "$package" != main ] || die "function/ is package main: a handler is a package with func Handle(http.ResponseWriter, *http.Request)"
+[ "$package" != main ] || die "function/ is package main: a handler is a package with func Handle, as in README.md of the template"
 
 unformatted=$(find . -name vendor -prune -o -name '*.go' -exec gofmt -l {} +)
 [ -z "$unformatted" ] || die "not formatted, run gofmt -w on:
@@ -63,19 +63,7 @@ mkdir -p "$entry/server"
 for f in "$here"/server/*.go; do
 	case $f in *_test.go) ;; *) cp "$f" "$entry/server/" ;; esac
 done
-cat > "$entry/main.go" <<MAIN
-// Command handler serves the function.
-package main
-
-import (
-	"net/http"
-
-	function "$module"
-	"$module/$entry/server"
-)
-
-func main() { server.Main(http.HandlerFunc(function.Handle)) }
-MAIN
+sed -e "s|SERVER|$module/$entry/server|" -e "s|FUNCTION|$module|" "$here/entry.txt" > "$entry/main.go"
 
 # Nothing of the machine or the moment gets in: equal sources, equal bytes.
 go build -trimpath -buildvcs=false -ldflags '-s -w -buildid=' -o "$out" "./$entry"

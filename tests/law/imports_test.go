@@ -95,7 +95,7 @@ func judge(p importer, families []string) (complaints []string) {
 	switch {
 	case room == "functions" && len(names) > 0:
 		say(strings.Join(names, ", "), "a function takes its tools from kit, so that one place decides about each library. Use the kit package, or make one.")
-	case room == "template" && len(names) > 0:
+	case room == "template" && len(names) > 0 && !starter(p.dir):
 		say(strings.Join(names, ", "), "strangers build with this template, in modules where no such requirement is. Use the standard library.")
 	case (room == "kit" || room == "connectors") && len(names) > 1:
 		say(strings.Join(names, " and "), "one tool, one weight: a function pays at every cold start for all it links. Split the package so that each part brings one outside module.")
@@ -108,6 +108,12 @@ func judge(p importer, families []string) (complaints []string) {
 func standard(path string) bool {
 	first, _, _ := strings.Cut(path, "/")
 	return first != module && !strings.Contains(first, ".")
+}
+
+// starter is what a template gives a newcomer to change: a module of its own,
+// which may be written for somebody's SDK.
+func starter(dir string) bool {
+	return strings.HasPrefix(dir, "template/") && strings.HasSuffix(dir, "/function")
 }
 
 // helper packages serve tests: servicestest, phototest and such.

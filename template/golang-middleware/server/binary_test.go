@@ -48,13 +48,17 @@ func run(m *testing.M) int {
 // buildContext does what faas-cli does: the template first, the handler's
 // folder over its function/ next, then configuration.copy.
 func buildContext(dir, handler string, extra ...string) (string, error) {
+	return contextOf("..", dir, handler, extra...)
+}
+
+func contextOf(template, dir, handler string, extra ...string) (string, error) {
 	ctx, err := os.MkdirTemp(dir, "build-")
 	if err != nil {
 		return "", err
 	}
 	function := filepath.Join(ctx, "function")
 	for _, c := range [][]string{
-		{"cp", "-R", "..", ctx + "/."},
+		{"cp", "-R", template, ctx + "/."},
 		{"cp", "-R", handler + "/.", function},
 	} {
 		if out, err := exec.Command(c[0], append([]string{"-T"}, c[1:]...)...).CombinedOutput(); err != nil {
@@ -92,7 +96,9 @@ type function struct {
 }
 
 // start hands the binary its listener as descriptor 3, as a runtime does.
-func start(t *testing.T, env ...string) *function {
+func start(t *testing.T, env ...string) *function { return startProgram(t, torture, env...) }
+
+func startProgram(t *testing.T, program string, env ...string) *function {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -102,7 +108,7 @@ func start(t *testing.T, env ...string) *function {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := begin(t, []*os.File{file}, append(env, "LISTEN_FDS=1")...)
+	f := beginProgram(t, program, []*os.File{file}, append(env, "LISTEN_FDS=1")...)
 	f.url = "http://" + ln.Addr().String()
 	file.Close()
 	ln.Close()
@@ -111,8 +117,13 @@ func start(t *testing.T, env ...string) *function {
 }
 
 func begin(t *testing.T, files []*os.File, env ...string) *function {
+	return beginProgram(t, torture, files, env...)
+}
+
+func beginProgram(t *testing.T, program string, files []*os.File, env ...string) *function {
 	t.Helper()
 	f := command(t)
+	f.Path, f.Args = program, []string{program}
 	f.Env = append(f.Env, env...)
 	f.ExtraFiles = files
 	var stderr bytes.Buffer

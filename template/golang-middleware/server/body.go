@@ -31,6 +31,7 @@ func (b *body) Read(p []byte) (int, error) {
 func (c *call) duplex(r *http.Request) {
 	if both, ok := c.rw.(interface{ EnableFullDuplex() error }); ok && both.EnableFullDuplex() == nil {
 		c.body.ReadCloser = r.Body
+		c.expects = r.Header["Expect"] != nil
 		r.Body = &c.body
 	}
 }
@@ -40,15 +41,16 @@ func (c *call) duplex(r *http.Request) {
 // next request (RFC 9112 section 9.3). A connection whose body did not end
 // takes no other request.
 func (c *call) finish() {
-	if c.body.ReadCloser == nil || c.body.ended.Load() {
-		return
+	if c.body.ReadCloser == nil || c.body.ended.Load() || c.expects {
+		return // for one that waits for 100 Continue, net/http closes the connection
 	}
 	if _, err := io.CopyN(io.Discard, &c.body, maxLeft); err != io.EOF {
 		c.link.deaf.Store(true)
 	}
 }
 
-// Read gives nothing more once the connection is deaf.
+// Read gives nothing more once the connection is deaf. What net/http has read
+// ahead by then, ServeHTTP refuses.
 func (k *link) Read(p []byte) (int, error) {
 	if k.deaf.Load() {
 		return 0, io.EOF

@@ -44,6 +44,7 @@ type call struct {
 	trace    string
 	logged   bool
 	body     body
+	expects  bool // to hear 100 Continue before it sends its body
 	deadline deadline
 	returned bool       // the handler came back by itself
 	ending   sync.Mutex // held while the deadline's goroutine ends the call
@@ -53,9 +54,9 @@ type call struct {
 	values   [2]string // backs two response headers
 }
 
-func newCall(s *server, w http.ResponseWriter, r *http.Request, logged bool) *call {
+func newCall(s *server, k *link, w http.ResponseWriter, r *http.Request, logged bool) *call {
 	c := &call{
-		server: s, rw: w,
+		server: s, rw: w, link: k,
 		start:  time.Now(),
 		limit:  shorter(r.Header, s.execTimeout),
 		id:     takeCallID(r.Header),
@@ -64,7 +65,6 @@ func newCall(s *server, w http.ResponseWriter, r *http.Request, logged bool) *ca
 		trace:  traceID(r.Header),
 		logged: logged,
 	}
-	c.link, _ = r.Context().Value(linkKey{}).(*link)
 	c.deadline.parent = r.Context()
 	if c.limit > 0 {
 		c.deadline.at = c.start.Add(c.limit)
@@ -75,10 +75,14 @@ func newCall(s *server, w http.ResponseWriter, r *http.Request, logged bool) *ca
 // ServeHTTP answers probes itself, sheds what is over max_inflight, and runs
 // the handler for the rest.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.probe(w, r) {
+	k, _ := r.Context().Value(linkKey{}).(*link)
+	if k.deaf.Load() {
+		panic(http.ErrAbortHandler) // the rest of a body, and no request
+	}
+	if s.probe(k, w, r) {
 		return
 	}
-	c := newCall(s, w, r, true)
+	c := newCall(s, k, w, r, true)
 	// A call past its deadline counts until its handler really returns.
 	n := s.inflight.Add(1)
 	defer s.inflight.Add(-1)

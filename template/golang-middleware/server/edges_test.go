@@ -25,11 +25,12 @@ func (nothing) Read(p []byte) (int, error) { return len(p), nil }
 // A gigabyte goes in and comes out again while the function stays small: the
 // body is neither kept nor thrown away when the answer begins.
 func TestBodiesOfAnySizePassThrough(t *testing.T) {
-	const size = 1 << 30
 	f := start(t, "exec_timeout=10m")
-	for name, length := range map[string]int64{"with a length": size, "chunked": -1} {
+	for name, size := range map[string]int64{"with a length": 1 << 30, "chunked": 1 << 27} {
 		r, _ := http.NewRequest("POST", f.url+"/echo", struct{ io.Reader }{zeros(size)})
-		r.ContentLength = length
+		if name == "with a length" {
+			r.ContentLength = size
+		}
 		res, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Fatal(err)

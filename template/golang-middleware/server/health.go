@@ -39,7 +39,7 @@ func (s *server) close() {
 // probe answers health and readiness; false means that the request is not one.
 // It looks at the process alone: a database that is down must not make a
 // platform restart every function.
-func (s *server) probe(w http.ResponseWriter, r *http.Request) bool {
+func (s *server) probe(k *link, w http.ResponseWriter, r *http.Request) bool {
 	switch r.URL.Path {
 	case healthPath:
 		if onlyGet(w, r) {
@@ -47,7 +47,7 @@ func (s *server) probe(w http.ResponseWriter, r *http.Request) bool {
 		}
 	case readyPath:
 		if onlyGet(w, r) {
-			s.ready(w, r)
+			s.ready(k, w, r)
 		}
 	default:
 		return false
@@ -77,7 +77,7 @@ func (s *server) health(w http.ResponseWriter) {
 	io.WriteString(w, "OK")
 }
 
-func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+func (s *server) ready(k *link, w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !s.accepting.Load():
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -87,7 +87,7 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 		r = r.Clone(r.Context())
 		r.URL.Path, r.URL.RawPath, r.URL.RawQuery = s.readyPath, "", ""
 		r.RequestURI = s.readyPath
-		s.run(newCall(s, w, r, false), r)
+		s.run(newCall(s, k, w, r, false), r)
 	}
 }
 

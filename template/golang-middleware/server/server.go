@@ -36,7 +36,7 @@ type Options struct {
 	Lookup  func(string) (string, bool) // settings; default os.LookupEnv
 	Listen  net.Listener                // default: LISTEN_FDS, else TCP on port
 	Metrics net.Listener                // default: LISTEN_FDS, else TCP on metrics_port
-	Stdout  io.Writer                   // the log, one Write per line; default os.Stdout
+	Stdout  io.Writer                   // the log, whole lines in each Write; default os.Stdout
 	Force   <-chan struct{}             // ends a drain at once when it is closed
 }
 
@@ -104,6 +104,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	defer s.lines.flush()
 	s.gate = newGate(ln, s.connections)
 	web := s.web()
 	served := make(chan error, 1)

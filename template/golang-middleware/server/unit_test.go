@@ -116,6 +116,7 @@ func FuzzLogLine(f *testing.F) {
 		var out bytes.Buffer
 		l := lines{out: &out}
 		l.write(line{at: time.Now(), method: value, path: path, status: 200, callID: id, trace: value, trouble: value, panicked: path, stack: value})
+		l.flush()
 		raw := out.Bytes()
 		var back map[string]any
 		if bytes.Count(raw, []byte("\n")) != 1 || raw[len(raw)-1] != '\n' || json.Unmarshal(raw, &back) != nil {

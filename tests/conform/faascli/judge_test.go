@@ -59,6 +59,7 @@ func newJudge(t *testing.T) *judge {
 		}
 	}
 	j.page.replace(
+		s.Password, "PASSWORD",
 		s.URL, "http://127.0.0.1:8080",
 		s.Env["FNSTORE_REGISTRY"], "127.0.0.1:5000",
 		strings.TrimPrefix(s.URL, "http://"), "127.0.0.1:8080",

@@ -3,6 +3,7 @@ package faascli
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -38,8 +39,9 @@ var varying = []struct {
 	{regexp.MustCompile(`"(duration_ms|duration|seconds|bytes|bytes_in|bytes_out|start|remote|trace_id|traceparent)":("[^"]*"|[\d.]+)`), `"$1":0`},
 	{regexp.MustCompile(`\b[0-9a-f]{40}\b`), strings.Repeat("0", 40)},
 	{regexp.MustCompile(`\[\d+\.\d+s\]|\b\d+\.\d+s\b|\b\d+(\.\d+)?(µ|m)s\b`), "0.1s"},
-	{regexp.MustCompile(`(?m)(hello-\d+-|instance )?pid \d+`), "pid 1"},
+	{regexp.MustCompile(`\(hello-[-0-9a-z]+\)`), "(hello-1)"},
 	{regexp.MustCompile(`[ \t]+\n`), "\n"},
+	{regexp.MustCompile(`(?m)(^\[\d+/\d+\] Waiting for .*\n)+`), "[…] Waiting\n"}, // as often as it takes
 }
 
 // replace adds names for what only this run has.
@@ -50,8 +52,21 @@ func (p *page) stable(s string) string {
 	for _, v := range varying {
 		s = v.what.ReplaceAllString(s, v.with)
 	}
-	return s
+	s = listed.ReplaceAllStringFunc(s, func(list string) string {
+		return strings.Join(slices.Sorted(strings.Lines(list)), "")
+	})
+	return deployed.ReplaceAllStringFunc(s, func(list string) string {
+		all := strings.Split(strings.TrimRight(list, "\n")+"\n\n", "Deploying: ")[1:]
+		slices.Sort(all)
+		return "Deploying: " + strings.Join(all, "Deploying: ")
+	})
 }
+
+// What faas-cli prints in the order of a Go map, which has none.
+var (
+	listed   = regexp.MustCompile(`(?m)(^-  .*\n)+`)
+	deployed = regexp.MustCompile(`(Deploying: .*\n\nDeployed\. .*\nURL: .*\n+)+`)
+)
 
 func (p *page) chapter(title, text string) {
 	p.close()

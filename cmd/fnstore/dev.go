@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"fnstore/runtime/image"
+	"fnstore/runtime/process"
+	"fnstore/runtime/stackfile"
+)
+
+type devCmd struct {
+	Function string `arg:"" help:"Its name in the stack file."`
+}
+
+// Run compiles a function at every save and rolls it out to the store that
+// runs: the program goes straight into the cache of unpacked images, with no
+// layers and no registry, since what takes a second must not take three. The
+// checks of a build (go vet, tests, gofmt) come with fnstore deploy. While the
+// source does not compile, the version before goes on serving.
+func (cmd devCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
+	if err := s.readState(); err != nil {
+		return err
+	}
+	d, err := newWorkshop(ctx, s, cmd.Function)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	for {
+		seen := d.watched.look()
+		began := time.Now()
+		switch took, err := d.turn(ctx); {
+		case ctx.Err() != nil:
+			fmt.Fprintf(out, "\n%s runs as you left it; fnstore deploy %s builds, checks and deploys it.\n", cmd.Function, cmd.Function)
+			return nil
+		case err != nil:
+			fmt.Fprintf(out, "%s %v\n", time.Now().Format("15:04:05"), err)
+		default:
+			fmt.Fprintf(out, "%s %s serves at %s after %.2f s (compiled in %.2f s)\n", time.Now().Format("15:04:05"), cmd.Function,
+				d.client.base+"/function/"+cmd.Function, time.Since(began).Seconds(), took.Seconds())
+			seen = d.rewatch(ctx, seen)
+		}
+		d.watched.await(ctx, seen)
+	}
+}
+
+// workshop is one function that is being worked on.
+type workshop struct {
+	set      *settings
+	name     string
+	own      string // the store's registry
+	client   *client
+	compiler *compiler
+	watched  watch
+	placed   []string // folders of the last versions, oldest first
+}
+
+func newWorkshop(ctx context.Context, s *settings, name string) (*workshop, error) {
+	vars, err := readEnv(s.path("env"))
+	if err != nil {
+		return nil, err
+	}
+	d := &workshop{set: s, name: name, own: vars["FNSTORE_REGISTRY"]}
+	if d.client, err = newClient(s); err != nil {
+		return nil, err
+	}
+	fn, file, err := d.function()
+	if err != nil {
+		return nil, err
+	}
+	if d.compiler, err = newCompiler(ctx, file.Dir, fn, s.path("dev", name)); err != nil {
+		return nil, err
+	}
+	d.watched = d.all(ctx)
+	return d, nil
+}
+
+// all is everything that the function is made from.
+func (d *workshop) all(ctx context.Context) watch {
+	w := d.compiler.sources(ctx)
+	w.files = append(w.files, d.set.Stack)
+	return w
+}
+
+// rewatch looks at other places from now on, since an import may be new, unless
+// something was saved since it was seen. The order makes sure of that: what is
+// saved before the second look shows in the first places, and what is saved
+// after it in the other ones.
+func (d *workshop) rewatch(ctx context.Context, seen uint64) uint64 {
+	next := d.all(ctx)
+	mark := next.look()
+	if d.watched.look() != seen {
+		return seen
+	}
+	d.watched = next
+	return mark
+}
+
+func (d *workshop) close() { d.compiler.close() }
+
+// function reads the stack file anew: its settings are part of what is tried.
+func (d *workshop) function() (*stackfile.Function, *stackfile.File, error) {
+	file, err := d.set.stackFile(d.own)
+	if err != nil {
+		return nil, nil, err
+	}
+	fn := file.Function(d.name)
+	if fn == nil {
+		return nil, nil, fmt.Errorf("the stack file has no function %q; fnstore new %s makes one", d.name, d.name)
+	}
+	return fn, file, nil
+}
+
+// turn takes what is in the files now to where it serves, and tells how long
+// the compiler took.
+func (d *workshop) turn(ctx context.Context) (time.Duration, error) {
+	fn, file, err := d.function()
+	if err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	program, err := d.compiler.compile(ctx)
+	took := time.Since(began)
+	if err != nil {
+		return took, err
+	}
+	digest, err := image.Place(program, d.set.path("unpacked"))
+	if err != nil {
+		return took, err
+	}
+	deployment, err := fn.Deployment(file.Dir)
+	if err != nil {
+		return took, err
+	}
+	ref, err := image.Ref(fn.Image, d.own)
+	if err != nil {
+		return took, err
+	}
+	deployment.Image = ref[:strings.LastIndex(ref, ":")] + "@" + digest
+	if err := d.client.deploy(ctx, deployment); err != nil {
+		return took, err
+	}
+	return took, d.forget(filepath.Join(d.set.path("unpacked"), strings.TrimPrefix(digest, "sha256:")))
+}
+
+// forget removes the programs that no rollback can ask for any more.
+func (d *workshop) forget(place string) error {
+	for i, p := range d.placed {
+		if p == place { // an edit that was taken back
+			d.placed = append(d.placed[:i], d.placed[i+1:]...)
+			break
+		}
+	}
+	d.placed = append(d.placed, place)
+	var errs []error
+	for len(d.placed) > process.MaxPrevious+1 {
+		errs = append(errs, os.RemoveAll(d.placed[0]))
+		d.placed = d.placed[1:]
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,200 @@
+package server
+
+import (
+	"io"
+	"strconv"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
+
+// Caps on what a request can make us log, in bytes.
+const (
+	maxMethod = 32
+	maxPath   = 1024
+	maxPanic  = 1024
+	maxStack  = 8192
+)
+
+// lines writes one JSON object per request with slog's own keys. It is written
+// by hand because it runs for every request: nothing is allocated. Query, headers and body are never logged; secrets travel there.
+//
+// Lines of calls that went well wait for company, at most maxWait and until
+// a batch is full: a write for each of them cost a third of the requests/s of
+// an echo. What goes wrong is written at once, with all that waits. A process
+// that ends in a way nobody can see coming (SIGKILL, os.Exit in a handler)
+// takes the lines of its last maxWait along.
+type lines struct {
+	out io.Writer
+
+	mu    sync.Mutex
+	batch []byte
+	timer *time.Timer
+	armed bool
+}
+
+const (
+	maxWait  = 10 * time.Millisecond
+	maxBatch = 16 << 10 // bytes; a pipe holds 64 KiB
+)
+
+// add puts one line into the batch.
+func (l *lines) add(line []byte, now bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.batch)+len(line) > maxBatch {
+		l.send()
+	}
+	l.batch = append(l.batch, line...)
+	switch {
+	case now || len(l.batch) > maxBatch:
+		l.send()
+	case l.armed:
+	case l.timer == nil:
+		l.armed = true
+		l.timer = time.AfterFunc(maxWait, l.flush)
+	default:
+		l.armed = true
+		l.timer.Reset(maxWait)
+	}
+}
+
+// flush writes what waits.
+func (l *lines) flush() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.armed = false
+	l.send()
+}
+
+func (l *lines) send() {
+	if len(l.batch) > 0 {
+		l.out.Write(l.batch) // a log that cannot be written must not fail the request
+		l.batch = l.batch[:0]
+	}
+}
+
+// line is what is said about one request.
+type line struct {
+	at              time.Time
+	method, path    string
+	status          int
+	bytes           int64
+	took            time.Duration
+	callID, trace   string // left out when empty
+	trouble         string // why it ended badly; empty when it did not
+	panicked, stack string
+}
+
+var buffers = sync.Pool{New: func() interface{} { b := make([]byte, 0, 512); return &b }}
+
+func (l *lines) write(n line) {
+	p := buffers.Get().(*[]byte)
+	b := append((*p)[:0], `{"time":"`...)
+	b = n.at.AppendFormat(b, time.RFC3339Nano)
+	b = append(b, `","level":"`...)
+	if n.status >= 500 || n.trouble != "" {
+		b = append(b, "ERROR"...)
+	} else {
+		b = append(b, "INFO"...)
+	}
+	b = append(b, `","msg":"request"`...)
+	b = text(b, "method", n.method, maxMethod)
+	b = text(b, "path", n.path, maxPath)
+	b = append(b, `,"status":`...)
+	b = strconv.AppendInt(b, int64(n.status), 10)
+	b = append(b, `,"bytes":`...)
+	b = strconv.AppendInt(b, n.bytes, 10)
+	b = append(b, `,"duration":`...)
+	b = appendSeconds(b, n.took)
+	if n.callID != "" {
+		b = text(b, "call_id", n.callID, maxCallID)
+	}
+	if n.trace != "" {
+		b = text(b, "trace_id", n.trace, 32)
+	}
+	if n.trouble != "" {
+		b = text(b, "error", n.trouble, maxPanic)
+	}
+	if n.panicked != "" {
+		b = text(b, "panic", n.panicked, maxPanic)
+		b = text(b, "stack", n.stack, maxStack)
+	}
+	b = append(b, '}', '\n')
+	l.add(b, n.trouble != "" || n.status >= 500)
+	*p = b
+	buffers.Put(p)
+}
+
+// appendSeconds writes d as seconds with six digits, of-watchdog's form.
+func appendSeconds(b []byte, d time.Duration) []byte {
+	us := d.Microseconds()
+	if us < 0 {
+		us = 0
+	}
+	b = strconv.AppendInt(b, us/1e6, 10)
+	b = append(b, '.')
+	frac := us % 1e6
+	for unit := int64(1e5); unit > 0; unit /= 10 {
+		b = append(b, byte('0'+frac/unit%10))
+	}
+	return b
+}
+
+func text(b []byte, key, value string, max int) []byte {
+	b = append(b, ',', '"')
+	b = append(b, key...)
+	b = append(b, `":"`...)
+	b = appendSafe(b, value, max)
+	return append(b, '"')
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendSafe writes at most max bytes of s as the inside of a JSON string
+// (RFC 8259 section 7). Whatever a terminal or a line reader could act on is
+// escaped: control characters of both sets, U+2028, U+2029, bidirectional
+// marks. Bytes that are not UTF-8 become U+FFFD.
+func appendSafe(b []byte, s string, max int) []byte {
+	cut := len(s) > max
+	if cut {
+		s = s[:max]
+	}
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c < 0x7f {
+			if c == '"' || c == '\\' {
+				b = append(b, '\\')
+			}
+			b = append(b, c)
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && n == 1:
+			b = append(b, `\ufffd`...)
+		case r == '\n':
+			b = append(b, `\n`...)
+		case r == '\t':
+			b = append(b, `\t`...)
+		case strconv.IsPrint(r):
+			b = append(b, s[i:i+n]...)
+		case r > 0xffff:
+			r -= 0x10000
+			b = appendUnit(b, 0xd800+r>>10)
+			b = appendUnit(b, 0xdc00+r&0x3ff)
+		default:
+			b = appendUnit(b, r)
+		}
+		i += n
+	}
+	if cut {
+		b = append(b, "..."...)
+	}
+	return b
+}
+
+func appendUnit(b []byte, r rune) []byte {
+	return append(b, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+}

@@ -1,0 +1,82 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"fnstore/kit/queue"
+	"fnstore/runtime/gateway"
+	"fnstore/runtime/migrate"
+	"fnstore/runtime/services/servicestest"
+)
+
+// With the real queue: 202 is a row, the row is the call, and a call that waits
+// can be cancelled.
+func TestAcceptedIsCommitted(t *testing.T) {
+	url := servicestest.Postgres(t)
+	dir, err := fs.Sub(queue.Migrations, "migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := migrate.Apply(t.Context(), url, []migrate.Source{{Name: "kit_queue", FS: dir}}); err != nil {
+		t.Fatal(err)
+	}
+	pool, err := pgxpool.New(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	r := open(t, nil)
+	g := gateway.New(gateway.Config{
+		Provider: &provider{r, map[string]http.RoundTripper{"echo": http.DefaultTransport}}, User: "admin", Password: "correct horse",
+		Enqueue: func(ctx context.Context, n queue.New) (queue.Accepted, error) { return queue.Enqueue(ctx, pool, n) },
+		Cancel:  func(ctx context.Context, id string) (bool, error) { return queue.Cancel(ctx, pool, id) },
+	})
+	call := func(method, path, body, id string) int {
+		t.Helper()
+		req := httptest.NewRequest(method, path, strings.NewReader(body))
+		req.Header.Set("X-Call-Id", id)
+		req.Header.Set("X-Custom", "\xff") // which Postgres' text does not have
+		if method == http.MethodDelete {
+			req.SetBasicAuth("admin", "correct horse")
+		}
+		w := httptest.NewRecorder()
+		g.ServeHTTP(w, req)
+		return w.Code
+	}
+	if code := call("POST", "/async-function/echo/\xff\xc3\xa9?\xfe", "\x00\xffbody", "first"); code != 202 {
+		t.Fatalf("%d", code)
+	}
+	if code := call("DELETE", "/async-function/first", "", "x"); code != 202 {
+		t.Errorf("cancel: %d", code)
+	}
+	req := httptest.NewRequest("POST", "/async-function/echo/a%2Fb?c=%2F", strings.NewReader("\x00\xffbody"))
+	req.Header.Set("X-Call-Id", "second")
+	req.Header.Set("Content-Type", "text/x")
+	w := httptest.NewRecorder()
+	g.ServeHTTP(w, req)
+	if w.Code != 202 || w.Body.Len() != 0 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if l, err := queue.DeadLetters(t.Context(), pool, "echo", 10); err != nil || len(l) != 1 || l[0].Code != "cancelled" || l[0].Path != "/%FF%C3%A9?%FE" {
+		t.Errorf("dead letters %+v, %v", l, err)
+	}
+	list, err := queue.Claim(t.Context(), pool, 1, []queue.Want{{Function: "echo", Room: 10}})
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%d messages, %v", len(list), err)
+	}
+	m := list[0]
+	if m.CallID != "second" || m.Method != "POST" || m.Path != "/a%2Fb?c=%2F" || string(m.Body) != "\x00\xffbody" || m.Trusted || fmt.Sprint(m.Headers) != "map[Content-Type:[text/x]]" {
+		t.Errorf("%+v", m)
+	}
+	if code := call("DELETE", "/async-function/second", "", "x"); code != 404 {
+		t.Errorf("a call under way was cancelled: %d", code)
+	}
+}

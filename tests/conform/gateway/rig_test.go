@@ -1,0 +1,199 @@
+package gateway
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/openfaas/faas-provider/types"
+
+	"fnstore/kit/fault"
+	"fnstore/runtime/gateway"
+	"fnstore/runtime/gateway/direct"
+	"fnstore/runtime/logs"
+	"fnstore/runtime/secrets"
+)
+
+// rig is a gateway with two functions: echo, and other that nobody may reach.
+type rig struct {
+	*httptest.Server
+	g      *gateway.Gateway
+	system atomic.Int64 // requests that reached something under /system or /ui/
+	other  atomic.Int64
+
+	functions []*httptest.Server
+
+	mu   sync.Mutex
+	seen []seen // what reached echo
+}
+
+// seen is a request as echo saw it.
+type seen struct {
+	URI    string
+	Method string
+	Host   string
+	Header http.Header
+	Body   []byte
+}
+
+// provider reaches its functions over TCP and counts what only /system asks.
+type provider struct {
+	r  *rig
+	to map[string]http.RoundTripper
+}
+
+func dialer(addr string) *http.Transport {
+	return &http.Transport{DisableCompression: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", addr)
+	}}
+}
+
+func (p *provider) Deploy(context.Context, types.FunctionDeployment) error {
+	p.r.system.Add(1)
+	return nil
+}
+func (p *provider) Delete(context.Context, string) error     { p.r.system.Add(1); return nil }
+func (p *provider) Scale(context.Context, string, int) error { p.r.system.Add(1); return nil }
+func (p *provider) List(context.Context) ([]types.FunctionStatus, error) {
+	p.r.system.Add(1)
+	return nil, nil
+}
+
+func (p *provider) Get(_ context.Context, name string) (types.FunctionStatus, error) {
+	if p.to[name] == nil {
+		return types.FunctionStatus{}, fault.New(fault.NotFound, "function_not_found", "there is no function %q", name)
+	}
+	return types.FunctionStatus{Name: name}, nil
+}
+
+func (p *provider) Acquire(_ context.Context, name string) (http.RoundTripper, func(), error) {
+	if p.to[name] == nil {
+		return nil, nil, fault.New(fault.NotFound, "function_not_found", "there is no function %q", name)
+	}
+	return p.to[name], func() {}, nil
+}
+
+// open makes a rig whose server is as the store's is. Further functions are
+// reached over the transports given.
+func open(t *testing.T, further map[string]http.RoundTripper) *rig {
+	t.Helper()
+	r := new(rig)
+	serve := func(h http.HandlerFunc) http.RoundTripper {
+		srv := httptest.NewServer(h)
+		r.functions = append(r.functions, srv)
+		return direct.New(dialer(srv.Listener.Addr().String()))
+	}
+	p := &provider{r, map[string]http.RoundTripper{
+		"echo":  serve(r.echo),
+		"other": serve(func(http.ResponseWriter, *http.Request) { r.other.Add(1) }),
+	}}
+	for name, to := range further {
+		p.to[name] = to
+	}
+	vault, err := secrets.Open(filepath.Join(t.TempDir(), "secrets"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, err := logs.Open(filepath.Join(t.TempDir(), "logs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := func(http.ResponseWriter, *http.Request) { r.system.Add(1) }
+	r.g = gateway.New(gateway.Config{
+		Provider: p, Secrets: vault, Logs: written, User: "admin", Password: "correct horse", Version: "0", Commit: "0",
+		Patience: 100 * time.Millisecond, UI: http.HandlerFunc(count),
+		System: []gateway.Route{{Pattern: "GET /system/canary", Serve: func(w http.ResponseWriter, req *http.Request) error { count(w, req); return nil }}},
+	})
+	r.Server = httptest.NewUnstartedServer(r.g)
+	r.Config.ReadHeaderTimeout, r.Config.MaxHeaderBytes = 200*time.Millisecond, 64<<10
+	r.Config.IdleTimeout = 20 * time.Millisecond // how long send waits for a further answer
+	r.Start()
+	t.Cleanup(r.end)
+	return r
+}
+
+// end returns when nothing is under way any more.
+func (r *rig) end() {
+	r.Close()
+	for _, f := range r.functions {
+		f.Close()
+	}
+}
+
+func (r *rig) echo(w http.ResponseWriter, req *http.Request) {
+	body, _ := io.ReadAll(req.Body)
+	s := seen{req.RequestURI, req.Method, req.Host, req.Header, body}
+	r.mu.Lock()
+	r.seen = append(r.seen, s)
+	r.mu.Unlock()
+	_ = json.NewEncoder(w).Encode(s)
+}
+
+// take gives what reached echo since it was last asked.
+func (r *rig) take() []seen {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.seen
+	r.seen = nil
+	return s
+}
+
+// answer is one response as it came.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	whole  bool // the body came to its end
+}
+
+// send writes the bytes and reads answers until the gateway closes or has
+// nothing more to say.
+func (r *rig) send(t *testing.T, request string) (answers []answer) {
+	t.Helper()
+	c, err := net.Dial("tcp", r.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second)) // a hang is a failure
+	go func() { _, _ = io.WriteString(c, request) }()   // it may be refused half way
+	in := bufio.NewReader(c)
+	for {
+		res, err := http.ReadResponse(in, nil)
+		if err != nil {
+			if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
+				t.Errorf("the connection hangs after %d answers", len(answers))
+			}
+			return answers
+		}
+		if res.StatusCode == http.StatusContinue {
+			continue
+		}
+		body, err := io.ReadAll(res.Body)
+		answers = append(answers, answer{res.StatusCode, res.Header, body, err == nil})
+		if err != nil || res.Close {
+			return answers
+		}
+	}
+}
+
+// untouched fails when something was reached that must not be.
+func (r *rig) untouched(t *testing.T, name string, line int) {
+	t.Helper()
+	if n := r.system.Swap(0); n != 0 {
+		t.Errorf("%s:%d: /system was reached", name, line)
+	}
+	if n := r.other.Swap(0); n != 0 {
+		t.Errorf("%s:%d: the function other was reached", name, line)
+	}
+}
