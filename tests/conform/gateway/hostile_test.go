@@ -8,12 +8,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"fnstore/runtime/gateway/direct"
 )
 
 // hostile serves a function that reads a request's head and says what say does.
-func hostile(t *testing.T, over func(*http.Transport) http.RoundTripper, say func(net.Conn)) *rig {
+func hostile(t *testing.T, say func(net.Conn)) *rig {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -34,14 +32,7 @@ func hostile(t *testing.T, over func(*http.Transport) http.RoundTripper, say fun
 			}()
 		}
 	}()
-	return open(t, map[string]http.RoundTripper{"bad": over(dialer(l.Addr().String()))})
-}
-
-// overs are the ways to a function: of the two that carry calls, each meets
-// what is long, short, and of unknown length.
-var overs = map[string]func(*http.Transport) http.RoundTripper{
-	"direct":         func(t *http.Transport) http.RoundTripper { return direct.New(t) },
-	"http.Transport": func(t *http.Transport) http.RoundTripper { return t },
+	return open(t, map[string]http.RoundTripper{"bad": dialer(l.Addr().String())})
 }
 
 const callBad = "GET /function/bad HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -78,52 +69,50 @@ func TestHostileAnswers(t *testing.T) {
 		"the gateway's own word":     {ok + "X-OpenFaaS-Internal:  Proxy \r\nContent-Length: 0\r\n\r\n", 200, ""},
 		"another call's id":          {ok + "X-Call-Id: forged\r\nX-Call-Id: twice\r\nX-Served-By: me\r\nX-Start-Time: 1\r\nContent-Length: 0\r\n\r\n", 200, ""},
 	} {
-		for way, over := range overs {
-			t.Run(name+", "+way, func(t *testing.T) {
-				r := hostile(t, over, func(conn net.Conn) { _, _ = io.WriteString(conn, c.says) })
-				answers := r.send(t, callBad)
-				if c.want == 0 { // nothing at all, or less than was announced
-					if len(answers) > 1 || len(answers) == 1 && answers[0].whole {
-						t.Errorf("%+v", answers)
-					}
-					return
+		t.Run(name, func(t *testing.T) {
+			r := hostile(t, func(conn net.Conn) { _, _ = io.WriteString(conn, c.says) })
+			answers := r.send(t, callBad)
+			if c.want == 0 { // nothing at all, or less than was announced
+				if len(answers) > 1 || len(answers) == 1 && answers[0].whole {
+					t.Errorf("%+v", answers)
 				}
-				if len(answers) != 1 || answers[0].status != c.want {
-					t.Fatalf("%+v, want %d", answers, c.want)
+				return
+			}
+			if len(answers) != 1 || answers[0].status != c.want {
+				t.Fatalf("%+v, want %d", answers, c.want)
+			}
+			a := answers[0]
+			if c.code != "" {
+				var p struct {
+					Code   string `json:"code"`
+					CallID string `json:"call_id"`
 				}
-				a := answers[0]
-				if c.code != "" {
-					var p struct {
-						Code   string `json:"code"`
-						CallID string `json:"call_id"`
-					}
-					if json.Unmarshal(a.body, &p) != nil || p.Code != c.code || p.CallID == "" || a.header.Get("X-OpenFaaS-Internal") != "proxy" {
-						t.Errorf("%.200s %v, want %s", a.body, a.header, c.code)
-					}
-				} else if v := a.header.Get("X-OpenFaaS-Internal"); v != "" {
-					t.Errorf("marked %q", v)
+				if json.Unmarshal(a.body, &p) != nil || p.Code != c.code || p.CallID == "" || a.header.Get("X-OpenFaaS-Internal") != "proxy" {
+					t.Errorf("%.200s %v, want %s", a.body, a.header, c.code)
 				}
-				for _, gone := range []string{"X A", "X-Hop", "Keep-Alive", "Proxy-Authenticate"} {
-					if a.header.Get(gone) != "" {
-						t.Errorf("%s came through", gone)
-					}
+			} else if v := a.header.Get("X-OpenFaaS-Internal"); v != "" {
+				t.Errorf("marked %q", v)
+			}
+			for _, gone := range []string{"X A", "X-Hop", "Keep-Alive", "Proxy-Authenticate"} {
+				if a.header.Get(gone) != "" {
+					t.Errorf("%s came through", gone)
 				}
-				if ids := a.header["X-Call-Id"]; len(ids) != 1 || ids[0] == "forged" || a.header.Get("X-Served-By") == "me" {
-					t.Errorf("ids %q, served by %q", ids, a.header.Get("X-Served-By"))
-				}
-				r.take()
-				if after := r.send(t, "GET /function/echo HTTP/1.1\r\nHost: h\r\n\r\n"); len(after) != 1 || after[0].status != 200 {
-					t.Errorf("echo does not answer any more: %v", after)
-				}
-			})
-		}
+			}
+			if ids := a.header["X-Call-Id"]; len(ids) != 1 || ids[0] == "forged" || a.header.Get("X-Served-By") == "me" {
+				t.Errorf("ids %q, served by %q", ids, a.header.Get("X-Served-By"))
+			}
+			r.take()
+			if after := r.send(t, "GET /function/echo HTTP/1.1\r\nHost: h\r\n\r\n"); len(after) != 1 || after[0].status != 200 {
+				t.Errorf("echo does not answer any more: %v", after)
+			}
+		})
 	}
 }
 
 // The mark of a function's own server, on its 429 and 504, goes through: clients
 // of OpenFaaS read it.
 func TestTheFunctionServersMarkStays(t *testing.T) {
-	r := hostile(t, overs["direct"], func(c net.Conn) {
+	r := hostile(t, func(c net.Conn) {
 		_, _ = io.WriteString(c, "HTTP/1.1 429 Too Many Requests\r\nX-OpenFaaS-Internal: faas-middleware\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n")
 	})
 	a := r.send(t, callBad)
@@ -135,7 +124,7 @@ func TestTheFunctionServersMarkStays(t *testing.T) {
 // A function that writes without end stops when its caller leaves.
 func TestAnEndlessAnswerEndsWithItsCaller(t *testing.T) {
 	over := make(chan struct{})
-	r := hostile(t, overs["direct"], func(c net.Conn) {
+	r := hostile(t, func(c net.Conn) {
 		defer close(over)
 		_, err := io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
 		for chunk := make([]byte, 1<<20); err == nil; {

@@ -19,7 +19,6 @@ import (
 
 	"fnstore/kit/fault"
 	"fnstore/runtime/gateway"
-	"fnstore/runtime/gateway/direct"
 	"fnstore/runtime/logs"
 	"fnstore/runtime/secrets"
 )
@@ -91,7 +90,7 @@ func open(t *testing.T, further map[string]http.RoundTripper) *rig {
 	serve := func(h http.HandlerFunc) http.RoundTripper {
 		srv := httptest.NewServer(h)
 		r.functions = append(r.functions, srv)
-		return direct.New(dialer(srv.Listener.Addr().String()))
+		return dialer(srv.Listener.Addr().String())
 	}
 	p := &provider{r, map[string]http.RoundTripper{
 		"echo":  serve(r.echo),
