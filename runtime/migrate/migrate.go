@@ -38,7 +38,11 @@ func Apply(ctx context.Context, ownerURL string, sources []Source) (ran int, err
 	if err != nil {
 		return 0, fmt.Errorf("migrate: %w", err)
 	}
-	if _, err := db.ExecContext(ctx, `create schema if not exists migration`); err != nil {
+	// In one transaction: "if not exists" alone fails when two look at once.
+	if _, err := db.ExecContext(ctx, `do $$ begin
+    perform pg_advisory_xact_lock(hashtextextended('migrate.apply', 0));
+    create schema if not exists migration;
+end $$`); err != nil {
 		return 0, fmt.Errorf("migrate: %w", err)
 	}
 	for _, s := range sources {
