@@ -93,14 +93,22 @@ func closeFrom(number string) {
 	}
 }
 
-// mount shows the folder at MountAt to this thread and what it becomes.
-func mount(folder string) error {
+// alone gives this thread, and what it becomes, mounts that nobody else sees.
+func alone() error {
 	if err := syscall.Unshare(syscall.CLONE_NEWNS); err != nil {
 		return os.NewSyscallError("unshare", err)
 	}
-	// Else the mount would be seen everywhere: most systems share the root.
+	// Else a mount would be seen everywhere: most systems share the root.
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_SLAVE, ""); err != nil {
 		return &os.PathError{Op: "mount", Path: "/", Err: err}
+	}
+	return nil
+}
+
+// mount shows the folder at MountAt to this thread and what it becomes.
+func mount(folder string) error {
+	if err := alone(); err != nil {
+		return err
 	}
 	if err := syscall.Mount(folder, MountAt, "", syscall.MS_BIND, ""); err != nil {
 		return &os.PathError{Op: "mount", Path: MountAt, Err: err}

@@ -22,7 +22,6 @@ import (
 	"os"
 	"runtime"
 	"strconv"
-	"syscall"
 )
 
 // Argument makes a binary that links this package the launcher.
@@ -71,12 +70,13 @@ type Spec struct {
 // MountAt is where functions of OpenFaaS look for their secrets.
 const MountAt = "/var/openfaas/secrets"
 
-// CanMount reports whether this process may do what Spec.Mount asks for.
+// CanMount reports whether this process may do what Spec.Mount asks for, by
+// doing its first half. In a chroot it cannot: what is / there is no mount.
 func CanMount() bool {
 	can := make(chan bool)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread, and what it tried, end here
-		can <- syscall.Unshare(syscall.CLONE_NEWNS) == nil
+		can <- alone() == nil
 	}()
 	return <-can
 }
