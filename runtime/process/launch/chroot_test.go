@@ -1,0 +1,32 @@
+package launch
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+)
+
+// In a chroot / is no mount, so nothing can be mounted out of others' sight.
+// That has to be found out beforehand: a launcher that fails there would keep
+// every function of the store from starting.
+func TestAChrootCannotMount(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root may change its root folder")
+	}
+	dir := t.TempDir()
+	result := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread and its root end here
+		if err := syscall.Unshare(syscall.CLONE_FS); err != nil {
+			t.Error(err)
+		}
+		if err := syscall.Chroot(dir); err != nil {
+			t.Error(err)
+		}
+		result <- alone()
+	}()
+	if err := <-result; err == nil {
+		t.Error("mounting is promised where it cannot be done")
+	}
+}
