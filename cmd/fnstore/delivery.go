@@ -18,7 +18,7 @@ func (st *store) startDelivery(ctx context.Context) error {
 		Gateway:  "http://" + st.gatewayAddr,
 		EventKey: func() (string, error) { b, err := st.vault.Read(caller.Secret); return string(b), err },
 		Functions: func(ctx context.Context) ([]delivery.Function, error) {
-			list, err := st.backend.List(ctx)
+			list, err := st.functions.List(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -42,5 +42,6 @@ func (st *store) startDelivery(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() { d.Run(running); close(done) }()
 	st.onStop(func(context.Context) { stop(); <-done })
+	st.changes.tell(d.Wake) // messages may wait for a function that was not there
 	return nil
 }

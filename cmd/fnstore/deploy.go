@@ -9,6 +9,7 @@ import (
 	"fnstore/runtime/logs"
 	"fnstore/runtime/process"
 	"fnstore/runtime/process/launch"
+	"fnstore/runtime/provider"
 )
 
 // startFunctions opens the gateway, deploys the stack file's functions and
@@ -23,10 +24,8 @@ func (st *store) startFunctions(ctx context.Context) error {
 		return err
 	}
 	st.onStop(func(context.Context) { _ = os.RemoveAll(sockets) })
-	st.backend, err = process.Open(ctx, process.Config{
-		Dir: st.set.path("functions"), RunDir: st.set.path("run"), SockDir: sockets,
-		Secrets: st.vault, Logs: written, Unprivileged: os.Geteuid() == 0,
-		Launcher: launch.Self,
+	backend, err := process.Open(process.Config{
+		SockDir: sockets, Secrets: st.vault, Logs: written, Unprivileged: os.Geteuid() == 0, Launcher: launch.Self,
 		Fetch: func(ctx context.Context, ref string) (process.Binary, error) {
 			u, err := image.Unpack(ctx, ref, st.set.path("unpacked"))
 			return process.Binary{Path: u.Binary, Digest: u.Digest, Env: u.Env}, err
@@ -35,7 +34,13 @@ func (st *store) startFunctions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	st.onStop(func(context.Context) { st.backend.Close() })
+	st.functions, err = provider.Open(ctx, provider.Config{
+		Dir: st.set.path("functions"), RunDir: st.set.path("run"), Secrets: st.vault, Logs: written,
+	}, backend)
+	if err != nil {
+		return err
+	}
+	st.onStop(func(context.Context) { st.functions.Close() })
 
 	if err := st.startGateway(written); err != nil {
 		return err
@@ -45,7 +50,7 @@ func (st *store) startFunctions(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("deploy %s: %w", fn.Name, err)
 		}
-		if err := st.backend.Deploy(ctx, d); err != nil {
+		if err := st.functions.Deploy(ctx, d); err != nil {
 			return fmt.Errorf("deploy %s: %w", fn.Name, err)
 		}
 	}
@@ -57,10 +62,10 @@ func (st *store) startFunctions(ctx context.Context) error {
 
 // awaitFunctions returns when every function of the stack file can serve.
 func (st *store) awaitFunctions(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, process.StartTimeout)
+	ctx, cancel := context.WithTimeout(ctx, provider.StartTimeout)
 	defer cancel()
 	for _, fn := range st.file.Functions {
-		_, release, err := st.backend.Acquire(ctx, fn.Name)
+		_, release, err := st.functions.Acquire(ctx, fn.Name)
 		if err != nil {
 			return fmt.Errorf("%s does not start; see fnstore logs %s: %w", fn.Name, fn.Name, err)
 		}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"fnstore/runtime/image"
-	"fnstore/runtime/process"
+	"fnstore/runtime/provider"
 	"fnstore/runtime/stackfile"
 )
 
@@ -160,7 +160,7 @@ func (d *workshop) forget(place string) error {
 	}
 	d.placed = append(d.placed, place)
 	var errs []error
-	for len(d.placed) > process.MaxPrevious+1 {
+	for len(d.placed) > provider.MaxPrevious+1 {
 		errs = append(errs, os.RemoveAll(d.placed[0]))
 		d.placed = d.placed[1:]
 	}

@@ -59,8 +59,8 @@ func (st *store) startGateway(written *logs.Store) error {
 		return err
 	}
 	g = gateway.New(gateway.Config{
-		Provider: st.backend, Secrets: st.vault, Logs: written, User: adminUser, Password: password,
-		Version: version, Commit: commit, UI: page, System: append(queueRoutes(st.pool), versionRoutes(st.backend)...),
+		Provider: changing{st.functions, &st.changes}, Secrets: st.vault, Logs: written, User: adminUser, Password: password,
+		Version: version, Commit: commit, UI: page, System: append(queueRoutes(st.pool), st.changes.telling(versionRoutes(st.functions))...),
 		Enqueue: st.enqueue,
 		Cancel: func(ctx context.Context, callID string) (bool, error) {
 			return queue.Cancel(ctx, st.pool, callID)

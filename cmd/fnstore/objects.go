@@ -45,7 +45,7 @@ func (st *store) startObjects(ctx context.Context) error {
 		},
 		AfterChange: func(objects.Event) {
 			if err := queue.Notify(context.WithoutCancel(ctx), st.pool); err != nil {
-				slog.Warn("could not wake the queue; it looks again within a second", "cause", err)
+				slog.Warn("could not wake the queue; it looks by itself within seconds", "cause", err)
 			}
 		},
 	})

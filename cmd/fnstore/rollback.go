@@ -13,7 +13,7 @@ import (
 	"fnstore/kit/fault"
 	"fnstore/kit/wire"
 	"fnstore/runtime/gateway"
-	"fnstore/runtime/process"
+	"fnstore/runtime/provider"
 )
 
 type rollbackCmd struct {
@@ -67,10 +67,10 @@ func (cmd rollbackCmd) Run(ctx context.Context, s *settings, out io.Writer) erro
 }
 
 // versionRoutes are what an operator may ask of a function's past.
-func versionRoutes(b *process.Backend) []gateway.Route {
+func versionRoutes(p *provider.Provider) []gateway.Route {
 	return []gateway.Route{
 		{Pattern: "GET /system/versions/{name}", Serve: func(w http.ResponseWriter, r *http.Request) error {
-			past, err := b.Versions(r.Context(), r.PathValue("name"))
+			past, err := p.Versions(r.Context(), r.PathValue("name"))
 			if err != nil {
 				return err
 			}
@@ -95,7 +95,7 @@ func versionRoutes(b *process.Backend) []gateway.Route {
 			if d := strings.TrimPrefix(q.Digest, "sha256:"); strings.Trim(d, "0123456789abcdef") != "" {
 				return fault.New(fault.Invalid, "bad_digest", "%q is not the beginning of a digest", q.Digest)
 			}
-			if err := b.Rollback(r.Context(), q.FunctionName, q.Digest); err != nil {
+			if err := p.Rollback(r.Context(), q.FunctionName, q.Digest); err != nil {
 				return err
 			}
 			w.WriteHeader(http.StatusAccepted)

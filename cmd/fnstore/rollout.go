@@ -11,7 +11,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"fnstore/runtime/image"
-	"fnstore/runtime/process"
+	"fnstore/runtime/provider"
 	"fnstore/runtime/stackfile"
 )
 
@@ -114,7 +114,7 @@ func (c *client) deploy(ctx context.Context, d types.FunctionDeployment) error {
 // awaitReady waits as long as a start may take. A function at zero is ready:
 // the next call starts it.
 func (c *client) awaitReady(ctx context.Context, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, process.StartTimeout)
+	ctx, cancel := context.WithTimeout(ctx, provider.StartTimeout)
 	defer cancel()
 	for {
 		f, err := c.function(ctx, name)

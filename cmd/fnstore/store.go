@@ -16,7 +16,7 @@ import (
 
 	"fnstore/runtime/image/registry"
 	"fnstore/runtime/objects"
-	"fnstore/runtime/process"
+	"fnstore/runtime/provider"
 	"fnstore/runtime/secrets"
 	"fnstore/runtime/services"
 	"fnstore/runtime/stackfile"
@@ -32,13 +32,15 @@ type store struct {
 	creds credentials
 	vault *secrets.Store
 
+	images       *registry.Registry
 	registryAddr string
 	pg           *services.Postgres
 	redis        *services.Redis
 	pool         *pgxpool.Pool
 	objects      *objects.Store
 	s3Addr       string
-	backend      *process.Backend
+	functions    *provider.Provider
+	changes      changes
 	gatewayAddr  string
 	metricsAddr  string
 
@@ -104,6 +106,7 @@ func (st *store) start(ctx context.Context) (err error) {
 	if err := st.startFunctions(ctx); err != nil {
 		return err
 	}
+	st.startRetention()
 	return st.writeEnv()
 }
 
@@ -149,7 +152,7 @@ func (st *store) startRegistry() error {
 		_ = l.Close()
 		return err
 	}
-	st.registryAddr = l.Addr().String()
+	st.images, st.registryAddr = h, l.Addr().String()
 	st.serve(l, "registry", h)
 	return nil
 }

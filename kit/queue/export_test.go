@@ -2,6 +2,7 @@ package queue
 
 // The statements whose plans the tests look at.
 var (
-	ClaimSQL  = claimSQL
-	FinishSQL = finishSQL
+	ClaimSQL   = claimSQL
+	FinishSQL  = finishSQL
+	ForeseeSQL = foreseeSQL
 )

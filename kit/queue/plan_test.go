@@ -34,6 +34,7 @@ select 'f' || i % 20, 'POST', '/', '{}', i::text, false, 3 from generate_series(
 		args []any
 	}{
 		"claim":   {queue.ClaimSQL, []any{[]string{"f1", "f2"}, []int32{10, 10}, int32(1), queue.Lease}},
+		"foresee": {queue.ForeseeSQL, []any{[]string{"f1", "f2"}, int32(1)}},
 		"done":    {queue.FinishSQL[queue.Done], []any{batch}},
 		"retry":   {queue.FinishSQL[queue.Retry], []any{batch}},
 		"dead":    {queue.FinishSQL[queue.Dead], []any{batch}},

@@ -18,8 +18,8 @@ import (
 //go:embed migrations/*.sql
 var Migrations embed.FS
 
-// Channel is where NOTIFY says that a message may be waiting. It is a hint:
-// a worker polls as well, so a lost one costs a second and no message.
+// Channel is where NOTIFY says that a message may be waiting. It is a hint: a
+// worker looks by itself as well, so a lost one costs seconds and no message.
 const Channel = "fnstore_queue"
 
 // MaxBody is the longest body a message may carry, in bytes.

@@ -3,7 +3,6 @@ package queue
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -36,15 +35,11 @@ func Join(ctx context.Context, conn *pgx.Conn) (*Session, error) {
 	return s, nil
 }
 
-// Wait returns when a message may be waiting, or after at most d. An error
-// means that the session is lost, and with it every lease it held.
-func (s *Session) Wait(ctx context.Context, d time.Duration) error {
-	wait, cancel := context.WithTimeout(ctx, d)
-	defer cancel()
-	_, err := s.conn.WaitForNotification(wait)
-	if err != nil && wait.Err() != nil && !s.conn.IsClosed() {
-		return nil
-	}
+// Wait returns when NOTIFY says that a message may be waiting, or ctx ends. Any
+// other error means that the session is lost, and with it every lease it held.
+// While it waits nothing runs, here or in the server.
+func (s *Session) Wait(ctx context.Context) error {
+	_, err := s.conn.WaitForNotification(ctx)
 	return err
 }
 

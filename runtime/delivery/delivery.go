@@ -12,17 +12,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"fnstore/kit/queue"
 )
 
-// Times of the loops.
+// Times of the loops. What else there are wakes by an event; see attend.
 const (
-	poll      = time.Second     // looks without being told
-	heartbeat = 3 * time.Second // renews leases; a lease is queue.Lease
-	sweep     = time.Second     // frees what dead workers held
+	heartbeat = 3 * time.Second // renews the leases that are held; a lease is queue.Lease
 	upkeep    = time.Hour       // partitions and old records
 	keep      = 14 * 24 * time.Hour
 	grace     = 25 * time.Second // of deliveries under way when told to stop
@@ -52,16 +49,28 @@ type Config struct {
 // Delivery is one worker. Any number may run on one queue.
 type Delivery struct {
 	cfg    Config
-	pool   *pgxpool.Pool
+	pool   database
 	client *http.Client
 	log    *slog.Logger
+	look   time.Duration // see lookAnyway
 
-	done chan outcome // attempts that ended
-	wake chan struct{}
+	done  chan outcome  // attempts that ended
+	wake  chan struct{} // there may be something to claim
+	holds chan struct{} // a lease was taken
+	ended chan struct{} // leases were given up
+
+	swept time.Time // when it was last seen who lives; of the session's goroutine
 
 	mu   sync.Mutex
 	held map[queue.Key]*attempt
 	busy map[string]int
+}
+
+// database is a pgxpool.Pool.
+type database interface {
+	queue.Beginner
+	Reset()
+	Close()
 }
 
 // attempt is one delivery under way.
@@ -89,7 +98,11 @@ func Open(ctx context.Context, cfg Config) (*Delivery, error) {
 	if err != nil {
 		return nil, fmt.Errorf("delivery: %w", err)
 	}
-	pc.MaxConns = 4 // claim, finish, renew, sweep
+	pc.MaxConns = 4 // claim, finish, renew, upkeep
+	// A connection that broke is found by the statement that fails, which is
+	// tried again, and by the session, which then resets the pool: asking
+	// first would be a second question for every one.
+	pc.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
 	for k, v := range planner {
 		pc.ConnConfig.RuntimeParams[k] = v
 	}
@@ -98,15 +111,17 @@ func Open(ctx context.Context, cfg Config) (*Delivery, error) {
 		return nil, fmt.Errorf("delivery: %w", err)
 	}
 	return &Delivery{
-		cfg: cfg, pool: pool, log: slog.Default().With("part", "delivery"),
+		cfg: cfg, pool: pool, log: slog.Default().With("part", "delivery"), look: lookAnyway,
 		client: &http.Client{
 			Transport:     &http.Transport{MaxIdleConnsPerHost: 256, IdleConnTimeout: time.Minute, DisableCompression: true},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		done: make(chan outcome, 1024),
-		wake: make(chan struct{}, 1),
-		held: map[queue.Key]*attempt{},
-		busy: map[string]int{},
+		done:  make(chan outcome, 1024),
+		wake:  make(chan struct{}, 1),
+		holds: make(chan struct{}, 1),
+		ended: make(chan struct{}, 1),
+		held:  map[queue.Key]*attempt{},
+		busy:  map[string]int{},
 	}, nil
 }
 
@@ -125,10 +140,14 @@ var planner = map[string]string{
 	"idle_in_transaction_session_timeout": "10s",
 }
 
-// Wake has the worker look at once.
-func (d *Delivery) Wake() {
+// Wake has the worker look at once: a message may be there, or a function that
+// was not.
+func (d *Delivery) Wake() { tell(d.wake) }
+
+// tell leaves a word for whoever reads ch, unless there is one already.
+func tell(ch chan struct{}) {
 	select {
-	case d.wake <- struct{}{}:
+	case ch <- struct{}{}:
 	default:
 	}
 }
@@ -144,14 +163,14 @@ func (d *Delivery) Run(ctx context.Context) {
 	finished := make(chan struct{})
 	background, stopBackground := context.WithCancel(context.Background())
 	loops.Go(func() { d.finishLoop(finished) })
-	loops.Go(func() { every(background, heartbeat, d.renew) })
-	loops.Go(func() { every(background, sweep, d.tidy) })
+	loops.Go(func() { d.renewLoop(background) })
 	loops.Go(func() { every(background, upkeep, d.maintain) })
 
 	for ctx.Err() == nil {
 		if err := d.session(ctx, work); err != nil && ctx.Err() == nil {
 			d.log.Warn("the queue's session was lost", "cause", err)
 			d.cancelAll(errLeaseLost)
+			d.pool.Reset() // what cost one connection has most often cost them all
 			pause(ctx, rejoin)
 		}
 	}
@@ -159,106 +178,4 @@ func (d *Delivery) Run(ctx context.Context) {
 	close(finished)
 	stopBackground()
 	loops.Wait()
-}
-
-// session claims and starts deliveries for as long as its connection lives.
-func (d *Delivery) session(ctx, work context.Context) error {
-	cc, err := pgx.ParseConfig(d.cfg.Postgres)
-	if err != nil {
-		return err
-	}
-	cc.RuntimeParams["application_name"] = "fnstore delivery session"
-	conn, err := pgx.ConnectConfig(ctx, cc)
-	if err != nil {
-		return err
-	}
-	s, err := queue.Join(ctx, conn)
-	if err != nil {
-		_ = conn.Close(context.WithoutCancel(ctx))
-		return err
-	}
-	// Not ctx: the session stands behind leases until they are given back.
-	listen, stopListening := context.WithCancel(context.Background())
-	lost := make(chan error, 1)
-	var waiting sync.WaitGroup
-	waiting.Go(func() {
-		for listen.Err() == nil {
-			if err := s.Wait(listen, poll); err != nil {
-				lost <- err
-				return
-			}
-			d.Wake()
-		}
-	})
-	defer func() {
-		stopListening()
-		waiting.Wait()
-		_ = s.Leave(context.WithoutCancel(ctx))
-	}()
-	for {
-		more, err := d.claim(ctx, work, s.ID)
-		if err != nil && ctx.Err() == nil {
-			d.log.Warn("could not claim messages", "cause", err)
-			pause(ctx, rejoin)
-		}
-		if more {
-			continue
-		}
-		select {
-		case <-d.wake:
-		case err := <-lost:
-			return err
-		case <-ctx.Done():
-			d.awaitDrained()
-			return nil
-		}
-	}
-}
-
-// claim leases what there is room for and starts it. It reports whether there
-// may be more to claim at once.
-func (d *Delivery) claim(ctx, work context.Context, session int32) (more bool, err error) {
-	functions, err := d.cfg.Functions(ctx)
-	if err != nil {
-		return false, err
-	}
-	var want []queue.Want
-	room := 0
-	d.mu.Lock()
-	for _, f := range functions {
-		if n := f.Concurrency - d.busy[f.Name]; n > 0 {
-			want = append(want, queue.Want{Function: f.Name, Room: n})
-			room += n
-		}
-	}
-	d.mu.Unlock()
-	if len(want) == 0 {
-		return false, nil
-	}
-	messages, err := queue.Claim(ctx, d.pool, session, want)
-	if err != nil {
-		return false, err
-	}
-	for _, m := range messages {
-		d.start(work, m)
-	}
-	return len(messages) > 0 && len(messages) < room, nil
-}
-
-func (d *Delivery) start(work context.Context, m queue.Message) {
-	ctx, cancel := context.WithCancelCause(work)
-	a := &attempt{Message: m, cancel: cancel}
-	d.mu.Lock()
-	d.held[m.Key()] = a
-	d.busy[m.Function]++
-	d.mu.Unlock()
-	go func() {
-		defer cancel(nil)
-		ctx, stop := context.WithTimeout(ctx, Visibility)
-		defer stop()
-		o := outcome{Outcome: d.deliver(ctx, m), function: m.Function}
-		o.Key = m.Key()
-		o.release = errors.Is(context.Cause(ctx), errStopping)
-		d.done <- o
-	}()
 }

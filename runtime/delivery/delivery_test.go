@@ -83,11 +83,14 @@ func open(t *testing.T, f http.HandlerFunc) *rig {
 }
 
 // run starts a worker; stop ends it and waits.
-func (r *rig) run(t *testing.T, concurrency int) (stop func()) {
+func (r *rig) run(t *testing.T, concurrency int, with ...func(*delivery.Delivery)) (stop func()) {
 	t.Helper()
 	d, err := delivery.Open(t.Context(), config(r.url, r.gateway.URL, concurrency))
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, f := range with {
+		f(d)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -231,6 +234,21 @@ func TestConcurrencyIsBounded(t *testing.T) {
 	}
 }
 
+// spawn starts a worker as a process, for a test to kill.
+func (r *rig) spawn(t *testing.T) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker := exec.Command(self)
+	worker.Env = append(os.Environ(), "WORKER_POSTGRES="+r.url, "WORKER_GATEWAY="+r.gateway.URL)
+	if err := worker.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return worker
+}
+
 // A worker that is killed loses nothing: another one delivers what it held.
 func TestAKilledWorkersMessagesAreDelivered(t *testing.T) {
 	held := make(chan struct{}, 10)
@@ -241,15 +259,7 @@ func TestAKilledWorkersMessagesAreDelivered(t *testing.T) {
 			<-req.Context().Done()
 		}
 	})
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	worker := exec.Command(self)
-	worker.Env = append(os.Environ(), "WORKER_POSTGRES="+r.url, "WORKER_GATEWAY="+r.gateway.URL)
-	if err := worker.Start(); err != nil {
-		t.Fatal(err)
-	}
+	worker := r.spawn(t)
 	var accepted []queue.Accepted
 	for range 3 {
 		accepted = append(accepted, r.enqueue(t, queue.New{}))

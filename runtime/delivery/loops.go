@@ -28,6 +28,21 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
+// renewLoop renews leases for as long as any is held, and sleeps while none is.
+func (d *Delivery) renewLoop(ctx context.Context) {
+	for {
+		select {
+		case <-d.holds:
+		case <-ctx.Done():
+			return
+		}
+		for !d.idle() && ctx.Err() == nil {
+			pause(ctx, heartbeat)
+			d.renew(ctx)
+		}
+	}
+}
+
 // renew prolongs every lease that is held and cuts off the attempts whose lease
 // is someone else's by now.
 func (d *Delivery) renew(ctx context.Context) {
@@ -52,21 +67,6 @@ func (d *Delivery) renew(ctx context.Context) {
 			d.log.Warn("a lease was lost", "function", a.Function, "call_id", a.CallID)
 			a.cancel(errLeaseLost)
 		}
-	}
-}
-
-// tidy makes visible what dead workers held and buries what nobody may claim.
-func (d *Delivery) tidy(ctx context.Context) {
-	freed, err := queue.Sweep(ctx, d.pool)
-	if err == nil && freed > 0 {
-		d.log.Info("took over messages of a worker that is gone", "messages", freed)
-		d.Wake()
-	}
-	if err == nil {
-		_, err = queue.Bury(ctx, d.pool)
-	}
-	if err != nil && ctx.Err() == nil {
-		d.log.Warn("could not tidy the queue", "cause", err)
 	}
 }
 
@@ -148,6 +148,7 @@ func (d *Delivery) finish(batch []outcome) {
 		}
 	}
 	d.mu.Unlock()
+	tell(d.ended)
 	d.Wake()
 }
 
@@ -168,7 +169,10 @@ func (d *Delivery) idle() bool {
 // awaitIdle returns when no lease is held, or when ctx ends.
 func (d *Delivery) awaitIdle(ctx context.Context) {
 	for !d.idle() && ctx.Err() == nil {
-		pause(ctx, 10*time.Millisecond)
+		select {
+		case <-d.ended:
+		case <-ctx.Done():
+		}
 	}
 }
 

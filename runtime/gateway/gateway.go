@@ -10,7 +10,6 @@ import (
 	"crypto/subtle"
 	"log/slog"
 	"net/http"
-	"net/http/httputil"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -73,7 +72,6 @@ type Route struct {
 type Gateway struct {
 	cfg     Config
 	system  *http.ServeMux
-	proxy   *httputil.ReverseProxy
 	metrics *metrics
 	user    [sha256.Size]byte
 	secret  [sha256.Size]byte
@@ -81,6 +79,7 @@ type Gateway struct {
 
 	inflight atomic.Int64 // calls of functions
 	queuing  atomic.Int64 // bytes of bodies held whole
+	expiry   expiry
 }
 
 // New makes a gateway.
@@ -102,7 +101,6 @@ func New(cfg Config) *Gateway {
 		secret:  sha256.Sum256([]byte(cfg.Password)),
 		served:  []string{"fnstore/" + cfg.Version},
 	}
-	g.proxy = g.newProxy()
 	g.routes()
 	return g
 }

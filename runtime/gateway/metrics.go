@@ -31,6 +31,7 @@ type metrics struct {
 type series struct {
 	label    string
 	calls    atomic.Uint64 // that ended, for invocationCount
+	open     atomic.Int64  // calls that run or wait
 	started  prometheus.Counter
 	inflight prometheus.Gauge
 	codes    sync.Map // status → *ended
@@ -76,11 +77,9 @@ func (m *metrics) of(name string) *series {
 	return s.(*series)
 }
 
-func (m *metrics) begin(name string) *series {
-	s := m.of(name)
+func (s *series) begin() {
 	s.started.Inc()
 	s.inflight.Inc()
-	return s
 }
 
 func (m *metrics) end(s *series, status int, took time.Duration) {

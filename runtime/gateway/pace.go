@@ -41,11 +41,33 @@ type paced struct {
 	most time.Duration
 
 	failed atomic.Pointer[error] // what ended the body before its end
+	over   atomic.Bool           // it was read to its end
+	given  atomic.Bool           // up: nobody wants more of it
 }
+
+// read reports that the body was read to its end; none is.
+func (p *paced) read() bool { return p == nil || p.over.Load() }
+
+// Close ends a Read that waits. The server closes the body itself.
+func (p *paced) Close() error {
+	p.given.Store(true)
+	if !p.read() {
+		_ = p.conn.SetReadDeadline(past)
+	}
+	return nil
+}
+
+var (
+	past       = time.Unix(1, 0)
+	noDeadline time.Time
+)
 
 func (p *paced) Read(b []byte) (int, error) {
 	began := time.Now()
 	_ = p.conn.SetReadDeadline(began.Add(p.left)) // not supported by tests' recorders only
+	if p.given.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
 	n, err := p.ReadCloser.Read(b)
 	p.left += time.Duration(n)*time.Second/minRate - time.Since(began)
 	p.left = min(max(p.left, 0), p.most)
@@ -55,7 +77,8 @@ func (p *paced) Read(b []byte) (int, error) {
 		p.failed.CompareAndSwap(nil, &err)
 	default:
 		// From here on the server watches the connection for the client's end.
-		_ = p.conn.SetReadDeadline(time.Time{})
+		_ = p.conn.SetReadDeadline(noDeadline)
+		p.over.Store(true)
 	}
 	return n, err
 }

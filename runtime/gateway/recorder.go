@@ -57,10 +57,5 @@ func (r *recorder) status() int {
 	return r.code
 }
 
-// pool lends the proxy its copy buffers.
-type pool struct{ p sync.Pool }
-
-var buffers = &pool{sync.Pool{New: func() any { return new([32 << 10]byte) }}}
-
-func (p *pool) Get() []byte  { return p.p.Get().(*[32 << 10]byte)[:] }
-func (p *pool) Put(b []byte) { p.p.Put((*[32 << 10]byte)(b)) }
+// buffers are lent to copy bodies with.
+var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // Place takes a program that was compiled on this machine and keeps it where
@@ -25,7 +27,7 @@ func Place(binary, dir string) (digest string, err error) {
 		return "", fmt.Errorf("place %s: %w", binary, err)
 	}
 	place := filepath.Join(dir, sum)
-	if _, err := os.Stat(filepath.Join(place, metaFile)); err == nil {
+	if _, ok := wanted(dir, place, v1.Hash{Algorithm: "sha256", Hex: sum}); ok {
 		return "sha256:" + sum, os.Remove(binary)
 	}
 	meta, err := json.Marshal(meta{Env: []string{}, User: user, Size: size})
@@ -46,8 +48,8 @@ func Place(binary, dir string) (digest string, err error) {
 		os.Rename(binary, filepath.Join(tmp, programFile)),
 		os.WriteFile(filepath.Join(tmp, metaFile), meta, 0o644),
 	)
-	if err == nil {
-		err = os.Rename(tmp, place)
+	if err == nil && os.Rename(tmp, place) != nil { // what is there was not accepted above: it is broken
+		err = errors.Join(os.RemoveAll(place), os.Rename(tmp, place))
 	}
 	if err != nil {
 		return "", fmt.Errorf("place %s: %w", binary, err)

@@ -13,6 +13,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -36,12 +38,14 @@ const (
 
 // Unpack takes the one static program out of the image that ref names by tag
 // or digest, in whatever registry, and puts it under dir/<digest's hex digits>.
-// When it is there already, a digest needs no request and a tag one. An image
-// that is more than one program gives ErrNeedsDocker.
+// When it is there already, a digest needs no request and a tag one. Errors are
+// faults whose codes a client may rely on: image_missing, image_unfit,
+// image_needs_docker (which is ErrNeedsDocker: it is more than one program),
+// registry_unreachable, registry_refused.
 func Unpack(ctx context.Context, ref, dir string) (Unpacked, error) {
 	u, err := unpack(ctx, ref, dir)
 	if err != nil {
-		return Unpacked{}, fmt.Errorf("unpack %s: %w", ref, err)
+		return Unpacked{}, excuse(ref, err)
 	}
 	return u, nil
 }
@@ -49,7 +53,7 @@ func Unpack(ctx context.Context, ref, dir string) (Unpacked, error) {
 func unpack(ctx context.Context, ref, dir string) (Unpacked, error) {
 	r, err := name.ParseReference(ref)
 	if err != nil {
-		return Unpacked{}, err
+		return Unpacked{}, unfit{err}
 	}
 	opts := options(remote.WithContext(ctx), remote.WithPlatform(v1.Platform{OS: "linux", Architecture: runtime.GOARCH}))
 	digest, isDigest := r.(name.Digest)
@@ -62,10 +66,10 @@ func unpack(ctx context.Context, ref, dir string) (Unpacked, error) {
 	}
 	hash, err := v1.NewHash(digest.DigestStr())
 	if err != nil {
-		return Unpacked{}, err
+		return Unpacked{}, unfit{err}
 	}
 	place := filepath.Join(dir, hash.Hex)
-	if u, ok := kept(place, hash); ok {
+	if u, ok := wanted(dir, place, hash); ok {
 		return u, nil
 	}
 	img, err := remote.Image(digest, opts...)
@@ -85,7 +89,7 @@ func unpack(ctx context.Context, ref, dir string) (Unpacked, error) {
 	}
 	defer os.RemoveAll(tmp) // gone already when all went well
 	if err := extract(img, tmp); err != nil {
-		return Unpacked{}, err
+		return Unpacked{}, unfit{err}
 	}
 	// Functions may run as another user than the one who unpacks.
 	if err := os.Chmod(tmp, 0o755); err != nil {
@@ -116,6 +120,22 @@ type meta struct {
 	Env  []string `json:"env"`
 	User string   `json:"user"`
 	Size int64    `json:"size"`
+}
+
+// wanted is kept for somebody who is about to run it: Sweep will leave it alone
+// for its grace.
+func wanted(dir, place string, hash v1.Hash) (Unpacked, bool) {
+	unlock, err := lockDir(dir, syscall.LOCK_SH)
+	if err != nil {
+		return Unpacked{}, false // there is no such folder
+	}
+	defer unlock()
+	u, ok := kept(place, hash)
+	if ok {
+		now := time.Now()
+		_ = os.Chtimes(place, now, now) // what cannot be marked may be swept, and is unpacked again
+	}
+	return u, ok
 }
 
 // kept gives what an earlier call unpacked.

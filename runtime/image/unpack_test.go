@@ -20,6 +20,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"fnstore/kit/fault"
 )
 
 // file is an entry of a layer; a link when it has one, a folder when its name
@@ -188,6 +190,9 @@ func TestWhatIsMoreThanOneProgramIsRefused(t *testing.T) {
 		_, err := Unpack(t.Context(), pushed(t, host, c.img), dir)
 		if err == nil || !strings.Contains(err.Error(), c.want) || errors.Is(err, ErrNeedsDocker) != c.docker {
 			t.Errorf("%s: got %v", c.what, err)
+		}
+		if want := map[bool]string{true: "image_needs_docker", false: "image_unfit"}[c.docker]; fault.Of(err).Code != want || fault.Of(err).Cause != nil {
+			t.Errorf("%s: a client reads %+v, want %s", c.what, fault.Of(err), want)
 		}
 		if left, _ := os.ReadDir(dir); len(left) > 0 {
 			t.Errorf("%s: left %v", c.what, left)

@@ -64,19 +64,26 @@ func (s *Store) file(name string) *file {
 
 // Copy reads lines from r until it ends and appends each to name's log as
 // coming from instance. Bytes that are not UTF-8 are replaced; a line that is
-// too long is cut, so that nothing a function writes can stop its log.
+// too long is cut, so that nothing a function writes can stop its log. Lines that
+// came together are written together.
 func (s *Store) Copy(name, namespace, instance string, r io.Reader) {
 	f := s.file(name)
 	br := bufio.NewReaderSize(r, MaxLine)
+	var came []logs.Message
 	for {
 		line, err := br.ReadSlice('\n')
 		cut := err == bufio.ErrBufferFull
 		if len(line) > 0 {
-			f.append(logs.Message{Name: name, Namespace: namespace, Instance: instance, Timestamp: time.Now().UTC(),
+			came = append(came, logs.Message{Name: name, Namespace: namespace, Instance: instance, Timestamp: time.Now().UTC(),
 				Text: strings.ToValidUTF8(string(bytes.TrimRight(line, "\r\n")), "\uFFFD")})
 		}
 		for cut && err == bufio.ErrBufferFull {
 			_, err = br.ReadSlice('\n') // the rest of the long line
+		}
+		if ahead, _ := br.Peek(br.Buffered()); err != nil || bytes.IndexByte(ahead, '\n') < 0 {
+			f.append(came)
+			clear(came)
+			came = came[:0]
 		}
 		if err != nil {
 			return
@@ -86,29 +93,36 @@ func (s *Store) Copy(name, namespace, instance string, r io.Reader) {
 
 // Say appends a line of the runtime's own.
 func (s *Store) Say(name, namespace, instance, text string) {
-	s.file(name).append(logs.Message{Name: name, Namespace: namespace, Instance: instance, Timestamp: time.Now().UTC(), Text: text})
+	s.file(name).append([]logs.Message{{Name: name, Namespace: namespace, Instance: instance, Timestamp: time.Now().UTC(), Text: text}})
 }
 
-// append writes the line and hands it on. A disk that is full costs the line's
-// place in the file, never the function's life.
-func (f *file) append(m logs.Message) {
-	line, err := json.Marshal(m)
-	if err != nil {
-		return // strings and a time: cannot happen
+// append writes the lines and hands them on. A disk that is full costs a line
+// its place in the file, never the function's life.
+func (f *file) append(came []logs.Message) {
+	var lines bytes.Buffer
+	to := json.NewEncoder(&lines)
+	to.SetEscapeHTML(false)
+	for _, m := range came {
+		_ = to.Encode(m) // strings and a time: cannot fail
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.write(append(line, '\n'))
+	f.write(lines.Bytes())
 	for ch := range f.followers {
-		select {
-		case ch <- m:
-		default: // it lags too far behind
+		for _, m := range came {
+			select {
+			case ch <- m:
+			default: // it lags too far behind
+			}
 		}
 	}
 }
 
-func (f *file) write(line []byte) {
-	if f.f != nil && f.size+int64(len(line)) > MaxFile {
+func (f *file) write(lines []byte) {
+	if len(lines) == 0 {
+		return
+	}
+	if f.f != nil && f.size+int64(len(lines)) > MaxFile {
 		_ = f.f.Close()
 		f.f = nil
 		_ = os.Rename(f.path, f.path+".1")
@@ -123,7 +137,7 @@ func (f *file) write(line []byte) {
 			f.size = info.Size()
 		}
 	}
-	n, _ := f.f.Write(line)
+	n, _ := f.f.Write(lines)
 	f.size += int64(n)
 }
 

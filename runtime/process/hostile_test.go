@@ -220,8 +220,8 @@ func TestLimitsAreChecked_R25(t *testing.T) {
 
 func TestAFunctionIsWalledIn(t *testing.T) {
 	r := open(t, shortDir(t))
-	if len(r.Walls()) > 0 {
-		t.Logf("not on this machine: %q", r.Walls())
+	if len(r.walls.missing) > 0 {
+		t.Logf("not on this machine: %q", r.walls.missing)
 	}
 	r.deploy(t, deployment("other", nil))
 	if err := r.secrets.Create("theirs", []byte("x")); err != nil {

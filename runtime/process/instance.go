@@ -2,8 +2,6 @@ package process
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -11,25 +9,20 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"fnstore/runtime/forward"
 	"fnstore/runtime/process/cgroup"
+	"fnstore/runtime/provider"
 )
 
 // instance is one process, from exec to exit.
 type instance struct {
-	slot      *slot
 	cmd       *exec.Cmd
 	group     *cgroup.Group
-	transport *http.Transport
+	transport *forward.Server
 	exited    chan struct{}
 	how       string // it ended; set before exited is closed
-
-	calls   atomic.Int64 // that run in it; negative when it takes no more
-	drained sync.Once
-	idle    chan struct{} // closed when it takes no more calls and none is left
-	rested  func()        // closes idle, once
 
 	mu     sync.Mutex
 	reaped bool   // its number may be another process's by now
@@ -38,13 +31,13 @@ type instance struct {
 
 // start runs the binary with the listener as descriptor 3, the way systemd
 // hands sockets over (sd_listen_fds(3)).
-func start(s *slot, l *net.UnixListener) (*instance, error) {
-	b, rec := s.r.f.b, s.r.rec
+func start(s *seat) (*instance, error) {
+	b, spec := s.p.b, s.p.spec
 	home := s.home()
-	if err := freshDir(home, rec.uid()); err != nil {
+	if err := freshDir(home, spec.Owner()); err != nil {
 		return nil, err
 	}
-	socket, err := l.File()
+	socket, err := s.listener.File()
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +48,8 @@ func start(s *slot, l *net.UnixListener) (*instance, error) {
 	}
 	defer outW.Close()
 
-	cmd := exec.Command(s.r.bin.Path)
-	cmd.Args = []string{rec.Deployment.Service}
+	cmd := exec.Command(s.p.binary.Path)
+	cmd.Args = []string{spec.Deployment.Service}
 	cmd.Dir = home
 	cmd.Env = environment(s, home)
 	cmd.Stdout, cmd.Stderr = outW, outW
@@ -73,30 +66,22 @@ func start(s *slot, l *net.UnixListener) (*instance, error) {
 		return nil, err
 	}
 
-	p := &instance{slot: s, cmd: cmd, group: group, exited: make(chan struct{}), idle: make(chan struct{})}
-	p.rested = sync.OnceFunc(func() { close(p.idle) })
-	path := l.Addr().String()
-	p.transport = &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", path)
-		},
-		DisableCompression:  true, // what the function wrote is what the caller gets
-		MaxIdleConnsPerHost: 256,
-		IdleConnTimeout:     60 * time.Second,
-		WriteBufferSize:     16 << 10,
-		ReadBufferSize:      16 << 10,
-	}
+	p := &instance{cmd: cmd, group: group, exited: make(chan struct{})}
+	path := s.listener.Addr().String()
+	p.transport = forward.To(func(ctx context.Context) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	})
 	go func() {
 		defer outR.Close()
-		b.cfg.Logs.Copy(rec.Deployment.Service, Namespace, s.id, outR)
+		b.cfg.Logs.Copy(spec.Deployment.Service, provider.Namespace, s.id, outR)
 	}()
-	b.walls.memory.add(p, s.r.bounds.Memory)
+	b.walls.memory.add(p, spec.Limits.Memory)
 	go func() {
 		p.reap()
 		// A child that escaped may hold the pipe open; its words are not ours.
 		_ = outR.SetReadDeadline(time.Now().Add(time.Second))
-		p.transport.CloseIdleConnections()
+		p.transport.Close()
 		close(p.exited)
 	}()
 	return p, nil
@@ -118,10 +103,10 @@ func freshDir(dir string, uid int) error {
 
 // environment is everything the process gets; of ours it inherits nothing.
 // What the runtime decides stands last and wins.
-func environment(s *slot, home string) []string {
-	d := s.r.rec.Deployment
-	env := append([]string{"PATH=/usr/bin:/bin"}, s.r.f.b.walls.hints(s.r.bounds)...)
-	env = append(env, s.r.bin.Env...)
+func environment(s *seat, home string) []string {
+	d := s.p.spec.Deployment
+	env := append([]string{"PATH=/usr/bin:/bin"}, s.p.b.walls.hints(s.p.spec.Limits)...)
+	env = append(env, s.p.binary.Env...)
 	for k, v := range d.EnvVars {
 		env = append(env, k+"="+v)
 	}
@@ -130,8 +115,8 @@ func environment(s *slot, home string) []string {
 	}
 	return lastOf(append(env,
 		"OPENFAAS_NAME="+d.Service,
-		"OPENFAAS_NAMESPACE="+Namespace,
-		"secret_mount_path="+s.r.f.b.secretsDir(s.r.rec),
+		"OPENFAAS_NAMESPACE="+provider.Namespace,
+		"secret_mount_path="+s.p.secrets(),
 		"TMPDIR="+home,
 		"HOME="+home,
 		"LISTEN_FDS=1",
@@ -154,29 +139,14 @@ func lastOf(env []string) []string {
 	return out
 }
 
-// awaitReady polls /_/ready until it says 200. It gives up when the process
-// ends, after StartTimeout, or when ctx does.
-func (p *instance) awaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, StartTimeout)
-	defer cancel()
-	probe := &http.Client{Transport: p.transport, Timeout: time.Second}
-	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://function/_/ready", nil)
-		if err != nil {
-			return err
-		}
-		if res, err := probe.Do(req); err == nil {
-			_ = res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-		select {
-		case <-time.After(pause):
-		case <-p.exited:
-			return fmt.Errorf("the process ended before it was ready: %s", p.how)
-		case <-ctx.Done():
-			return errors.New("the process was not ready within " + StartTimeout.String())
-		}
-	}
-}
+// Transport reaches the process by its seat's socket.
+func (p *instance) Transport() http.RoundTripper { return p.transport }
+
+// AwaitReady polls /_/ready.
+func (p *instance) AwaitReady(ctx context.Context) error { return provider.AwaitReady(ctx, p) }
+
+// Exited is closed when the process and everything it started has ended.
+func (p *instance) Exited() <-chan struct{} { return p.exited }
+
+// How tells how the process ended.
+func (p *instance) How() string { return p.how }

@@ -86,7 +86,7 @@ func TestNoCallIsLostWhileItScalesAndChanges_R25(t *testing.T) {
 	scale(5)
 	scale(1)
 	for range 3 { // and asleep in the midst of it
-		r.rescale(time.Now().Add(time.Hour))
+		r.Rescale(time.Now().Add(time.Hour))
 		calls.more(t, 20)
 	}
 	t.Logf("%d calls", calls.stop())
@@ -113,32 +113,4 @@ func TestKillingOneFunctionHurtsNoOther(t *testing.T) {
 	if r.pid(t, "other") != bystander {
 		t.Error("the other function was started anew")
 	}
-}
-
-// What a call costs on its way to its process, which it pays each time.
-func BenchmarkAcquire(b *testing.B) {
-	f := newFunction(&Backend{look: make(chan struct{}, 1)}, record{})
-	f.scaler.scaling = usual
-	r := newRelease(f, record{}, Binary{})
-	var slots []*slot
-	for range 5 {
-		s := &slot{r: r}
-		s.live.Store(&instance{})
-		slots = append(slots, s)
-	}
-	r.slots.Store(&slots)
-	f.current.Store(r)
-	f.setReplicas(len(slots))
-	functions := map[string]*function{"f": f}
-	f.b.functions.Store(&functions)
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			_, release, err := f.b.Acquire(b.Context(), "f")
-			if err != nil {
-				b.Fatal(err)
-			}
-			release()
-		}
-	})
 }

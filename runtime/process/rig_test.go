@@ -21,6 +21,7 @@ import (
 	"fnstore/kit/fault"
 	"fnstore/runtime/logs"
 	"fnstore/runtime/process/launch"
+	"fnstore/runtime/provider"
 	"fnstore/runtime/secrets"
 )
 
@@ -73,7 +74,8 @@ func behave(mode string) {
 }
 
 type rig struct {
-	*Backend
+	*provider.Provider
+	walls   *walls
 	dir     string
 	secrets *secrets.Store
 }
@@ -100,9 +102,8 @@ func open(t *testing.T, dir string) *rig {
 	if err := exec.Command("install", "-m", "755", self, binary).Run(); err != nil {
 		t.Fatal(err)
 	}
-	b, err := Open(t.Context(), Config{
-		Dir: filepath.Join(dir, "functions"), RunDir: filepath.Join(dir, "run"), SockDir: filepath.Join(dir, "sock"),
-		Secrets: vault, Logs: written, Unprivileged: os.Geteuid() == 0, Launcher: launch.Self,
+	b, err := Open(Config{
+		SockDir: filepath.Join(dir, "sock"), Secrets: vault, Logs: written, Unprivileged: os.Geteuid() == 0, Launcher: launch.Self,
 		Fetch: func(_ context.Context, ref string) (Binary, error) {
 			if strings.Contains(ref, "missing") {
 				return Binary{}, fault.New(fault.Invalid, "image_missing", "there is no image %s", ref)
@@ -117,8 +118,14 @@ func open(t *testing.T, dir string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(b.Close)
-	return &rig{b, dir, vault}
+	p, err := provider.Open(t.Context(), provider.Config{
+		Dir: filepath.Join(dir, "functions"), RunDir: filepath.Join(dir, "run"), Secrets: vault, Logs: written,
+	}, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return &rig{p, b.walls, dir, vault}
 }
 
 // shortDir is a folder whose sockets have short paths and that a function's

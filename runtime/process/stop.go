@@ -1,63 +1,20 @@
 package process
 
 import (
-	"strconv"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// leaving is added to the calls of a process that takes no more: the count is
-// negative from then on, and exactly leaving when none is left.
-const leaving = -1 << 40
-
-// begin counts a call in, unless the process is on its way out or gone.
-func (p *instance) begin() bool {
-	if p.calls.Add(1) < 0 {
-		p.done()
-		return false
-	}
-	return true
-}
-
-// done counts a call out.
-func (p *instance) done() {
-	if p.calls.Add(-1) == leaving {
-		p.rested()
-	}
-}
-
-// drain lets no further call in.
-func (p *instance) drain() {
-	p.drained.Do(func() {
-		if p.calls.Add(leaving) == leaving {
-			p.rested()
-		}
-	})
-}
-
-// stop is a ladder: let the calls end, ask, insist, and insist on the children
-// too. Calls may take as long as the function allows them; once hurry is
-// closed, hurried at most.
-func (p *instance) stop(limit time.Duration, hurry <-chan struct{}) {
-	p.drain()
-	short := min(limit, hurried)
-	select {
-	case <-p.idle:
-	case <-p.exited:
-	case <-time.After(limit):
-	case <-hurry:
+// Stop is a ladder: ask, wait, insist, and insist on the children too.
+func (p *instance) Stop(grace time.Duration) {
+	if grace > 0 {
+		p.signal(p.cmd.Process.Pid, syscall.SIGTERM)
 		select {
-		case <-p.idle:
 		case <-p.exited:
-		case <-time.After(short):
+		case <-time.After(grace):
 		}
-	}
-	p.signal(p.cmd.Process.Pid, syscall.SIGTERM)
-	select {
-	case <-p.exited:
-	case <-time.After(short):
 	}
 	p.kill()
 }
@@ -86,7 +43,6 @@ func (p *instance) reap() {
 	var info unix.Siginfo
 	for unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 	}
-	p.drain()
 	p.mu.Lock()
 	_ = syscall.Kill(-pid, syscall.SIGKILL)
 	err := p.cmd.Wait()
@@ -114,26 +70,4 @@ func (p *instance) condemn(why string) {
 	p.doomed = why
 	p.mu.Unlock()
 	p.signal(-p.cmd.Process.Pid, syscall.SIGKILL)
-}
-
-// hurried is how long calls that run may take to end when the function is
-// removed or the store stops.
-const hurried = 30 * time.Second
-
-// grace is how long a call that has begun may take to end when another process
-// takes over: the function's own limit and a little, an hour at most.
-func grace(env map[string]string) time.Duration {
-	v := env["exec_timeout"]
-	d, err := time.ParseDuration(v)
-	if err != nil {
-		seconds, err := strconv.Atoi(v)
-		if err != nil {
-			return hurried
-		}
-		d = time.Duration(seconds) * time.Second
-	}
-	if d <= 0 {
-		return hurried
-	}
-	return min(d+time.Second, time.Hour)
 }

@@ -9,12 +9,11 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/openfaas/faas-provider/types"
 	"golang.org/x/sys/unix"
 
-	"fnstore/kit/fault"
 	"fnstore/runtime/process/cgroup"
 	"fnstore/runtime/process/launch"
+	"fnstore/runtime/provider"
 )
 
 // walls is what this machine can put between a function and everything else.
@@ -87,50 +86,28 @@ func (b *Backend) Walls() []string { return b.walls.missing }
 
 func (w *walls) close() { w.groups.Close() }
 
-// boundsOf reads the deployment's limits.
-func boundsOf(d types.FunctionDeployment) (b cgroup.Bounds, err error) {
-	b.Tasks = launch.MaxTasks
-	if d.Limits == nil {
-		return b, nil
-	}
-	if s := d.Limits.Memory; s != "" {
-		if b.Memory, err = quantity(s, 1); err != nil {
-			return b, fault.New(fault.Invalid, "bad_limits", "validation failed: limits.memory: %s", err)
-		}
-		if b.Memory < 1<<20 {
-			return b, fault.New(fault.Invalid, "bad_limits", "validation failed: limits.memory: %q is %d bytes; a mebibyte is 1Mi", s, b.Memory)
-		}
-	}
-	if s := d.Limits.CPU; s != "" {
-		if b.CPU, err = quantity(s, 1000); err != nil || b.CPU == 0 {
-			return b, fault.New(fault.Invalid, "bad_limits", "validation failed: limits.cpu: %q is not an amount such as 500m", s)
-		}
-	}
-	return b, nil
-}
-
 // enclose makes cmd start behind the walls. The group is of this one process
 // and those it starts.
-func (w *walls) enclose(cmd *exec.Cmd, s *slot) (*cgroup.Group, func(), error) {
-	rec := s.r.rec
+func (w *walls) enclose(cmd *exec.Cmd, s *seat) (*cgroup.Group, func(), error) {
+	uid, limits := s.p.spec.UID, s.p.spec.Limits
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if w.launcher == "" {
-		if rec.UID != 0 {
-			cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(rec.UID), Gid: uint32(rec.UID)}
+		if uid != 0 {
+			cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}
 		}
 		return &cgroup.Group{}, func() {}, nil
 	}
-	group, err := w.groups.Make(s.id, s.r.bounds)
+	group, err := w.groups.Make(s.id, cgroup.Bounds{Memory: limits.Memory, CPU: limits.CPU, Tasks: launch.MaxTasks})
 	if err != nil {
 		return nil, nil, err
 	}
-	secrets, mount := s.r.f.b.secretsDir(rec), ""
+	secrets, mount := s.p.secrets(), ""
 	if w.mounts {
 		mount = secrets
 	}
 	spec, err := memfile(launch.Spec{
-		Path: cmd.Path, Args: cmd.Args, Env: cmd.Env, Parent: os.Getpid(), UID: rec.UID, Groups: group.Procs(),
-		CountTasks: rec.UID != 0 && !w.groups.Can(cgroup.Tasks),
+		Path: cmd.Path, Args: cmd.Args, Env: cmd.Env, Parent: os.Getpid(), UID: uid, Groups: group.Procs(),
+		CountTasks: uid != 0 && !w.groups.Can(cgroup.Tasks),
 		Landlock:   w.landlock, Read: []string{secrets}, Write: []string{cmd.Dir}, Mount: mount,
 	}.Encode())
 	if err != nil {
@@ -160,12 +137,12 @@ func memfile(b []byte) (*os.File, error) {
 
 // hints are settings for the Go runtime that follow from the limits. What the
 // deployment or the image says wins, so they come first.
-func (w *walls) hints(b cgroup.Bounds) (env []string) {
-	if b.Memory > 0 { // a tenth for stacks, code, and what the collector does not count
-		env = append(env, fmt.Sprintf("GOMEMLIMIT=%d", b.Memory/10*9))
+func (w *walls) hints(l provider.Limits) (env []string) {
+	if l.Memory > 0 { // a tenth for stacks, code, and what the collector does not count
+		env = append(env, fmt.Sprintf("GOMEMLIMIT=%d", l.Memory/10*9))
 	}
-	if b.CPU > 0 && !w.groups.Can(cgroup.CPU) {
-		env = append(env, fmt.Sprintf("GOMAXPROCS=%d", (b.CPU+999)/1000))
+	if l.CPU > 0 && !w.groups.Can(cgroup.CPU) {
+		env = append(env, fmt.Sprintf("GOMAXPROCS=%d", (l.CPU+999)/1000))
 	}
 	return env
 }

@@ -21,6 +21,7 @@ import (
 	"fnstore/runtime/image/registry"
 	"fnstore/runtime/logs"
 	"fnstore/runtime/process"
+	"fnstore/runtime/provider"
 	"fnstore/runtime/secrets"
 )
 
@@ -160,13 +161,19 @@ func asProcess(t *testing.T, ref string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	backend, err := process.Open(t.Context(), process.Config{
-		Dir: filepath.Join(dir, "functions"), RunDir: filepath.Join(dir, "run"), SockDir: filepath.Join(dir, "s"), Secrets: kept, Logs: written,
+	processes, err := process.Open(process.Config{
+		SockDir: filepath.Join(dir, "s"), Secrets: kept, Logs: written,
 		Fetch: func(ctx context.Context, ref string) (process.Binary, error) {
 			u, err := image.Unpack(ctx, ref, filepath.Join(dir, "unpacked"))
 			return process.Binary{Path: u.Binary, Digest: u.Digest, Env: u.Env}, err
 		},
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	backend, err := provider.Open(t.Context(), provider.Config{
+		Dir: filepath.Join(dir, "functions"), RunDir: filepath.Join(dir, "run"), Secrets: kept, Logs: written,
+	}, processes)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,12 +14,14 @@ import (
 type Collected struct {
 	Manifests, Blobs int
 	Bytes            int64
+	More             bool // MaxCollect was reached before the end
 }
 
 // Collect removes manifests that no tag, no index and no digest in keep (what
 // is deployed, and what may be rolled back to) names, and then the blobs and
 // uploads that nothing needs. What is younger than Grace stays: its manifest
-// may be on the way. Requests that add something wait meanwhile.
+// may be on the way. Requests that add something wait meanwhile, so it stops at
+// MaxCollect files.
 func (g *Registry) Collect(keep ...string) (c Collected, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -34,11 +36,14 @@ func (g *Registry) Collect(keep ...string) (c Collected, err error) {
 	}
 	needed := map[string]bool{} // digests
 	for _, name := range repos {
-		n, err := g.sweep(name, keep, needed)
+		n, err := g.sweep(name, keep, needed, g.MaxCollect-c.Manifests)
 		c.Manifests += n
 		if err != nil {
 			return c, err
 		}
+	}
+	if c.More = c.Manifests >= g.MaxCollect; c.More {
+		return c, nil // what those need is not known to be unneeded yet
 	}
 	blobs, err := names(filepath.Join(g.dir, "blobs"))
 	if err != nil {
@@ -47,6 +52,9 @@ func (g *Registry) Collect(keep ...string) (c Collected, err error) {
 	for _, hex := range blobs {
 		if needed["sha256:"+hex] {
 			continue
+		}
+		if c.More = c.Manifests+c.Blobs >= g.MaxCollect; c.More {
+			return c, nil
 		}
 		n, err := g.removeOld(filepath.Join(g.dir, "blobs", hex))
 		if err != nil {
@@ -60,9 +68,9 @@ func (g *Registry) Collect(keep ...string) (c Collected, err error) {
 	return c, g.removeUploads(&c)
 }
 
-// sweep removes a repository's manifests that nothing names, and adds what the
-// others need.
-func (g *Registry) sweep(name string, keep []string, needed map[string]bool) (removed int, err error) {
+// sweep removes a repository's manifests that nothing names, at most so many,
+// and adds what the others need.
+func (g *Registry) sweep(name string, keep []string, needed map[string]bool, most int) (removed int, err error) {
 	tags, err := names(g.repo(name, "_tags"))
 	if err != nil {
 		return 0, err
@@ -98,6 +106,9 @@ func (g *Registry) sweep(name string, keep []string, needed map[string]bool) (re
 		}
 		reached[digest], needed[digest] = true, true
 		body, err := os.ReadFile(g.blobPath(digest))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // somebody removed the file: nothing can be pulled by it
+		}
 		if err != nil {
 			return 0, err
 		}
@@ -111,7 +122,7 @@ func (g *Registry) sweep(name string, keep []string, needed map[string]bool) (re
 		live = append(live, digests(p.Manifests)...)
 	}
 	for _, hex := range links {
-		if digest := "sha256:" + hex; !reached[digest] {
+		if digest := "sha256:" + hex; !reached[digest] && removed < most {
 			if err := os.Remove(g.link(name, digest)); err != nil {
 				return removed, err
 			}

@@ -3,9 +3,12 @@ package registry
 import (
 	"bufio"
 	"fmt"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -189,4 +192,86 @@ func TestKilledWhilePushing(t *testing.T) {
 		pull(t, ref(t, host+"/k:"+tag))
 	}
 	t.Logf("%d pushes accepted, %d tags whole after five kills", len(accepted), len(tags))
+}
+
+// A file that somebody removed by hand keeps nothing else from being collected,
+// and a collection stops at its bound and goes on from there.
+func TestCollectGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	g, host := open(t, dir)
+	g.Grace = 0
+	for range 3 { // each takes the tag of the one before: two are left over
+		if err := remote.Write(ref(t, host+"/a:dev"), image(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	broken := image(t)
+	if err := remote.Write(ref(t, host+"/b:dev"), broken); err != nil {
+		t.Fatal(err)
+	}
+	digest, err := broken.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(g.blobPath(digest.String())); err != nil {
+		t.Fatal(err)
+	}
+	g.MaxCollect = 3
+	var all Collected
+	rounds := 0
+	for more := true; more; rounds++ {
+		c, err := g.Collect()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := c.Manifests + c.Blobs; n > g.MaxCollect {
+			t.Errorf("%d files at once", n)
+		}
+		all.Manifests, all.Blobs, more = all.Manifests+c.Manifests, all.Blobs+c.Blobs, c.More
+	}
+	// Two images of a manifest, a config and three layers, and of the broken
+	// one all but its manifest.
+	if all.Manifests != 2 || all.Blobs != 14 || rounds < 5 {
+		t.Errorf("collected %+v in %d rounds", all, rounds)
+	}
+	pull(t, ref(t, host+"/a:dev"))
+}
+
+func TestQuietKnowsAPush(t *testing.T) {
+	g, host := open(t, t.TempDir())
+	if q := g.Quiet(); q < time.Hour {
+		t.Errorf("nobody ever pushed, and it was %s ago", q)
+	}
+	body, end := io.Pipe()
+	req, err := http.NewRequest("POST", "http://"+host+"/v2/a/blobs/uploads/?digest="+digestOf("slow"), body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		res, err := http.DefaultClient.Do(req)
+		if err == nil {
+			err = res.Body.Close()
+		}
+		done <- err
+	}()
+	if _, err := io.WriteString(end, "sl"); err != nil {
+		t.Fatal(err)
+	}
+	for g.Quiet() != 0 { // the test's own deadline is the bound
+		runtime.Gosched()
+	}
+	if _, err := io.WriteString(end, "ow"); err != nil {
+		t.Fatal(err)
+	}
+	_ = end.Close()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	for g.Quiet() == 0 {
+		runtime.Gosched()
+	}
+	if q := g.Quiet(); q > time.Hour {
+		t.Errorf("the push that just was is forgotten: %s", q)
+	}
 }

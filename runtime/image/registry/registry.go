@@ -33,10 +33,12 @@ type Registry struct {
 	MaxBlob    int64         // bytes of one blob; 2 GiB
 	MaxUploads int           // uploads at a time, abandoned ones included; 256
 	Grace      time.Duration // how long Collect leaves the unreferenced alone; an hour
+	MaxCollect int           // files that one Collect removes at most; 1,000
 
 	dir  string
 	mu   sync.RWMutex // held for writing while Collect removes
 	busy sync.Map     // upload ids that a request is writing to
+	push pushes
 }
 
 // maxManifest is the least limit that the specification asks of a registry.
@@ -63,7 +65,7 @@ func Open(dir string) (*Registry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open registry: %w", err)
 	}
-	return &Registry{MaxBlob: 2 << 30, MaxUploads: 256, Grace: time.Hour, dir: dir}, nil
+	return &Registry{MaxBlob: 2 << 30, MaxUploads: 256, Grace: time.Hour, MaxCollect: 1000, dir: dir}, nil
 }
 
 // The grammar of the specification. No component begins with an underscore,
@@ -98,6 +100,10 @@ func (g *Registry) serve(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	case "/v2/_catalog":
 		return g.catalog(w, r)
+	}
+	if r.Method != http.MethodGet { // HEAD too: who asks what is here is about to send the rest
+		g.push.begin()
+		defer g.push.end()
 	}
 	m := route.FindStringSubmatch(r.URL.Path)
 	if m == nil {

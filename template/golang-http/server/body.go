@@ -27,13 +27,16 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// duplex gives r, which is the call's own copy, a body of that kind.
-func (c *call) duplex(r *http.Request) {
+// duplex gives r a body of that kind.
+func (c *call) duplex(r *http.Request) *http.Request {
 	if both, ok := c.rw.(interface{ EnableFullDuplex() error }); ok && both.EnableFullDuplex() == nil {
+		if c.expects = r.Header["Expect"] != nil; c.expects {
+			r = r.WithContext(r.Context()) // net/http looks at the body of its own
+		}
 		c.body.ReadCloser = r.Body
-		c.expects = r.Header["Expect"] != nil
 		r.Body = &c.body
 	}
+	return r
 }
 
 // finish makes sure that net/http finds nothing left of the body: in full

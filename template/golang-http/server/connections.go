@@ -115,7 +115,7 @@ func (g *gate) state(c net.Conn, state http.ConnState) {
 		k.idle.Store(false)
 	case http.StateHijacked:
 		k.idle.Store(false)
-		k.stop()
+		k.release()
 	}
 }
 
@@ -140,6 +140,9 @@ func (k *link) Close() error {
 	var err error
 	k.once.Do(func() {
 		k.stop()
+		if k.leave != nil {
+			k.leave()
+		}
 		if k.deaf.Load() {
 			go k.hangUp()
 		} else {

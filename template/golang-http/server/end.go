@@ -107,7 +107,7 @@ func (c *call) broken(value interface{}) {
 		return
 	}
 	h := c.rw.Header()
-	if c.deadline.late() {
+	if c.late() {
 		c.expire()
 	}
 	if !c.state.CompareAndSwap(fresh, begun) {

@@ -44,8 +44,8 @@ type call struct {
 	trace    string
 	logged   bool
 	body     body
-	expects  bool // to hear 100 Continue before it sends its body
-	deadline deadline
+	expects  bool       // to hear 100 Continue before it sends its body
+	due      instant    // when its time is over; 0: never
 	returned bool       // the handler came back by itself
 	ending   sync.Mutex // held while the deadline's goroutine ends the call
 	state    atomic.Int32
@@ -65,12 +65,14 @@ func newCall(s *server, k *link, w http.ResponseWriter, r *http.Request, logged 
 		trace:  traceID(r.Header),
 		logged: logged,
 	}
-	c.deadline.parent = r.Context()
 	if c.limit > 0 {
-		c.deadline.at = c.start.Add(c.limit)
+		c.due = instant(c.start.Add(c.limit).Sub(birth))
 	}
 	return c
 }
+
+// late says whether the call's time is over.
+func (c *call) late() bool { return c.limit > 0 && time.Since(c.start) >= c.limit }
 
 // ServeHTTP answers probes itself, sheds what is over max_inflight, and runs
 // the handler for the rest.
@@ -95,23 +97,19 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.run(c, r)
 }
 
-// run gives the handler a context that ends at the deadline and sees the call
-// to its end, whichever way the handler leaves.
+// run minds the call's time and sees it to its end, whichever way the handler
+// leaves.
 func (s *server) run(c *call, r *http.Request) {
 	if c.limit > 0 {
-		r = r.WithContext(&c.deadline)
 		c.link.watch(c)
-	} else if r.ContentLength != 0 {
-		r = r.WithContext(r.Context())
 	}
 	if r.ContentLength != 0 {
-		c.duplex(r)
+		r = c.duplex(r)
 	}
 	defer func() {
 		c.end(recover())
 		if c.limit > 0 {
 			c.link.rest()
-			c.deadline.end()
 		}
 		if r.MultipartForm != nil { // net/http cleans up after its own copy of the request only
 			r.MultipartForm.RemoveAll()
@@ -130,7 +128,7 @@ func (c *call) begin() bool {
 	case begun:
 		return true
 	case fresh:
-		if c.deadline.late() {
+		if c.late() {
 			c.expire()
 			return false
 		}
@@ -260,13 +258,12 @@ func (c *call) log(trouble string, p *panicked) {
 	if !c.logged && p == nil {
 		return // a probe; one that panics is worth a line
 	}
-	now, status := time.Now(), int(c.status.Load())
-	took := now.Sub(c.start)
+	took, status := time.Since(c.start), int(c.status.Load())
 	if c.logged {
 		c.server.metrics.count(c.method, status, took)
 	}
 	n := line{
-		at: now, method: c.method, path: c.path,
+		at: c.start.Add(took), method: c.method, path: c.path,
 		status: status, bytes: c.bytes.Load(), took: took,
 		trace: c.trace, trouble: trouble,
 	}

@@ -1,19 +1,20 @@
 package server
 
 import (
-	"context"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// link is one connection with what is kept for it: the call it carries now, one
-// timer for all of its calls, and its place in the gate. The timer is not stopped when a call ends. It
-// fires at most once per exec_timeout, looks which call is there, and is set
-// again for the rest of that call's time; so a quick call costs no timer
-// operation at all. (A context.WithDeadline with a context.AfterFunc for every
-// request cost a quarter of the requests/s of an echo.)
+// link is one connection with what is kept for it: the call it carries now, its
+// place in the gate, and one timer for every limit on it: those that net/http
+// sets for reading and writing, four or five for each request, and the end of
+// the call. A limit that is set is only noted. The timer fires when the nearest
+// limit that it was set for is due, looks which are in force by then, and is
+// set again for the rest; so a quick call costs no timer operation at all. (The
+// runtime's deadlines cost an echo 4 % of its requests/s, and a context with a
+// deadline for every request a quarter.)
 type link struct {
 	net.Conn
 	gate *gate
@@ -21,42 +22,96 @@ type link struct {
 	deaf atomic.Bool // whatever comes is not to be understood
 	once sync.Once   // of Close
 
-	mu    sync.Mutex
-	call  *call
-	timer *time.Timer
-	due   time.Time // when the timer fires; zero when it is not set
+	mu          sync.Mutex
+	read, write limit
+	raw         bool // the connection is the handler's: its limits are set at once
+	call        *call
+	life        *life
+	leave       func() // ends what is derived from life
+	timer       *time.Timer
+	due         instant // when the timer fires; 0 when it is not set
 }
 
-type linkKey struct{}
+// instant is a moment on the process' own clock, in nanoseconds; 0 is never.
+type instant int64
 
-// carried lets the calls of a connection find its link.
-func carried(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, linkKey{}, c)
+// birth is where instants are counted from.
+var birth = time.Now()
+
+func now() instant { return instant(time.Since(birth)) }
+
+// limit is a deadline of a connection's reads or writes.
+type limit struct {
+	at     instant
+	struck bool // the connection itself has one
 }
 
-// watch makes c the call whose deadline the timer minds.
-func (k *link) watch(c *call) {
+// long is a deadline that has always passed.
+var long = time.Unix(1, 0)
+
+func (k *link) SetReadDeadline(t time.Time) error { return k.limit(&k.read, t, k.Conn.SetReadDeadline) }
+func (k *link) SetWriteDeadline(t time.Time) error {
+	return k.limit(&k.write, t, k.Conn.SetWriteDeadline)
+}
+
+func (k *link) SetDeadline(t time.Time) error {
+	if err := k.SetReadDeadline(t); err != nil {
+		return err
+	}
+	return k.SetWriteDeadline(t)
+}
+
+// limit notes a deadline. One that has passed long ago is meant to interrupt
+// whoever waits, so it takes effect at once.
+func (k *link) limit(l *limit, t time.Time, strike func(time.Time) error) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.call = c
-	if due := c.deadline.at; k.due.IsZero() || k.due.After(due) {
-		k.set(due)
+	if k.raw || !t.IsZero() && t.Before(birth) {
+		l.at, l.struck = 0, true
+		return strike(t)
 	}
+	if l.struck {
+		l.struck = false
+		if err := strike(time.Time{}); err != nil {
+			return err
+		}
+	}
+	if l.at = 0; !t.IsZero() {
+		l.at = instant(t.Sub(birth)) + 1 // never 0
+		k.set(l.at)
+	}
+	return nil
 }
 
-func (k *link) set(due time.Time) {
+// watch makes c the call whose end the timer minds.
+func (k *link) watch(c *call) {
+	k.mu.Lock()
+	k.call = c
+	k.set(c.due)
+	k.mu.Unlock()
+}
+
+// set makes sure that the timer fires at due, or before.
+func (k *link) set(due instant) {
+	if k.due != 0 && k.due <= due {
+		return
+	}
 	k.due = due
-	if wait := time.Until(due); k.timer == nil {
+	if wait := time.Duration(due - now()); k.timer == nil {
 		k.timer = time.AfterFunc(wait, k.fire)
 	} else {
 		k.timer.Reset(wait)
 	}
 }
 
-// rest says that the call is over.
+// rest says that the call is over. One whose time ran out at that very moment
+// has taken the connection's context along, so no other call follows it.
 func (k *link) rest() {
 	k.mu.Lock()
 	k.call = nil
+	if k.life.over {
+		k.deaf.Store(true)
+	}
 	k.mu.Unlock()
 }
 
@@ -68,90 +123,53 @@ func (k *link) stop() {
 	}
 }
 
+// release makes the connection the handler's, who hijacked it. Its call is
+// still minded: the context ends.
+func (k *link) release() {
+	k.mu.Lock()
+	k.raw = true
+	k.mu.Unlock()
+}
+
 func (k *link) fire() {
 	k.mu.Lock()
+	k.due = 0
+	at := now()
+	if k.read.passed(at) {
+		k.Conn.SetReadDeadline(long)
+	}
+	if k.write.passed(at) {
+		k.Conn.SetWriteDeadline(long)
+	}
 	c := k.call
-	k.due = time.Time{}
-	if c != nil && time.Now().Before(c.deadline.at) {
-		k.set(c.deadline.at)
+	if c != nil && (k.life.over || c.due > at) {
+		if !k.life.over {
+			k.set(c.due)
+		}
 		c = nil
+	}
+	for _, l := range []limit{k.read, k.write} {
+		if l.at != 0 {
+			k.set(l.at)
+		}
+	}
+	if c != nil {
+		k.life.over = true
+		close(k.life.done)
 	}
 	k.mu.Unlock()
 	if c != nil {
+		k.life.end()
 		c.expire()
 	}
 }
 
-// deadline is the context of one call. Its Done channel, and the timer behind
-// it, exist from the first time that anyone asks: most handlers only pass the
-// context on, or never look.
-type deadline struct {
-	parent context.Context
-	at     time.Time // zero: none
-
-	mu     sync.Mutex
-	real   context.Context
-	cancel context.CancelFunc
-	over   bool
-}
-
-func (d *deadline) Deadline() (time.Time, bool) { return d.at, true }
-
-func (d *deadline) Done() <-chan struct{} { return d.made().Done() }
-
-func (d *deadline) made() context.Context {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.real == nil {
-		d.real, d.cancel = context.WithDeadline(d.parent, d.at)
-		if d.over {
-			d.cancel()
-		}
+// passed says whether the limit is due, and that from now on the connection
+// itself has it.
+func (l *limit) passed(at instant) bool {
+	if l.at == 0 || at < l.at {
+		return false
 	}
-	return d.real
-}
-
-func (d *deadline) Err() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	switch {
-	case d.real != nil:
-		return d.real.Err()
-	case d.parent.Err() != nil:
-		return d.parent.Err()
-	case d.over:
-		return context.Canceled
-	case time.Now().Before(d.at):
-		return nil
-	}
-	return context.DeadlineExceeded
-}
-
-// Value lets a context that is derived from this one find the real one below
-// it, which spares package context a goroutine per derived context.
-func (d *deadline) Value(key interface{}) interface{} {
-	d.mu.Lock()
-	real := d.real
-	d.mu.Unlock()
-	if real == nil {
-		return d.parent.Value(key)
-	}
-	return real.Value(key)
-}
-
-// end releases the context's timer. A call that is over is canceled for
-// whoever kept its context.
-func (d *deadline) end() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.over = true
-	if d.cancel != nil {
-		d.cancel()
-	}
-}
-
-// late reports whether the deadline, and not the client's leaving, ended the
-// context. Once true it stays true until end.
-func (d *deadline) late() bool {
-	return !d.at.IsZero() && d.Err() == context.DeadlineExceeded
+	l.at, l.struck = 0, true
+	return true
 }

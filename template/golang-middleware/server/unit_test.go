@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -77,35 +76,6 @@ func TestSeconds(t *testing.T) {
 		if got := string(appendSeconds(nil, d)); got != want {
 			t.Errorf("%v: %s", d, got)
 		}
-	}
-}
-
-// A context derived from a call's ends with the call's own reason.
-func TestDeadlineIsAContext(t *testing.T) {
-	parent, leave := context.WithCancel(context.WithValue(context.Background(), linkKey{}, "here"))
-	d := &deadline{parent: parent, at: time.Now().Add(time.Hour)}
-	if d.Value(linkKey{}) != "here" || d.Err() != nil {
-		t.Error(d.Value(linkKey{}), d.Err())
-	}
-	child, cancel := context.WithCancel(d)
-	defer cancel()
-	leave()
-	if <-child.Done(); child.Err() != context.Canceled || d.Err() != context.Canceled || d.late() {
-		t.Error(child.Err(), d.Err())
-	}
-	d = &deadline{parent: context.Background(), at: time.Now().Add(-time.Second)}
-	if d.Err() != context.DeadlineExceeded || !d.late() {
-		t.Error(d.Err())
-	}
-	child, cancel = context.WithTimeout(d, time.Hour)
-	defer cancel()
-	if <-child.Done(); child.Err() != context.DeadlineExceeded {
-		t.Error(child.Err())
-	}
-	d = &deadline{parent: context.Background(), at: time.Now().Add(time.Hour)}
-	d.end()
-	if <-d.Done(); d.Err() != context.Canceled {
-		t.Error(d.Err())
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"fnstore/runtime/gateway"
 	"fnstore/runtime/logs"
 	"fnstore/runtime/process"
+	"fnstore/runtime/provider"
 	"fnstore/runtime/secrets"
 )
 
@@ -59,12 +60,18 @@ func serve(binary string) error {
 	if err != nil {
 		return err
 	}
-	backend, err := process.Open(context.Background(), process.Config{
-		Dir: filepath.Join(dir, "functions"), RunDir: filepath.Join(dir, "run"), SockDir: filepath.Join(dir, "s"), Secrets: vault, Logs: written,
+	processes, err := process.Open(process.Config{
+		SockDir: filepath.Join(dir, "s"), Secrets: vault, Logs: written,
 		Fetch: func(context.Context, string) (process.Binary, error) {
 			return process.Binary{Path: binary, Digest: "sha256:" + strings.Repeat("0", 64)}, nil
 		},
 	})
+	if err != nil {
+		return err
+	}
+	backend, err := provider.Open(context.Background(), provider.Config{
+		Dir: filepath.Join(dir, "functions"), RunDir: filepath.Join(dir, "run"), Secrets: vault, Logs: written,
+	}, processes)
 	if err != nil {
 		return err
 	}

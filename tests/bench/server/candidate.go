@@ -19,6 +19,7 @@ import (
 type candidate struct {
 	name, what string
 	size       int64                                              // of its programs, bytes
+	alone      bool                                               // it has a port that cannot be moved, so it runs while it is measured
 	command    func(address string) (args []string, env []string) // for an echo at host:port
 }
 
@@ -30,44 +31,35 @@ type process struct {
 	dir     string
 }
 
-// prepare builds what is compared.
-func prepare(dir string) ([]*candidate, error) {
+// prepare builds what is compared; absent says why a peer is not among them.
+func prepare(dir string) (root string, all []*candidate, absent, err error) {
 	bare, ours := filepath.Join(dir, "bare"), filepath.Join(dir, "ours")
 	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", bare, "./tests/bench/server/testdata/bare")
-	root, err := exec.Command("go", "env", "GOMOD").Output()
+	mod, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
-		return nil, err
+		return "", nil, nil, err
 	}
-	build.Dir = filepath.Dir(strings.TrimSpace(string(root)))
+	root = filepath.Dir(strings.TrimSpace(string(mod)))
+	build.Dir = root
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	context := filepath.Join(dir, "context")
 	copied := exec.Command("sh", "-c", `cp -R template/golang-middleware "$0" && cp -R tests/bench/server/testdata/echo/. "$0/function"`, context)
-	copied.Dir = build.Dir
+	copied.Dir = root
 	script := exec.Command("sh", "build.sh", ours)
 	script.Dir = context
 	for _, c := range []*exec.Cmd{build, copied, script} {
 		if out, err := c.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("%v: %w\n%s", c.Args, err, out)
+			return "", nil, nil, fmt.Errorf("%v: %w\n%s", c.Args, err, out)
 		}
 	}
-	all := []*candidate{
+	all = []*candidate{
 		{name: "bare", what: "net/http alone", size: size(bare), command: func(at string) ([]string, []string) { return []string{bare, at}, nil }},
 		{name: "ours", what: "function server: JSON log to a pipe, metrics, all limits on", size: size(ours), command: func(at string) ([]string, []string) {
 			return []string{ours}, []string{"port=" + port(at), "metrics_port=" + port(free())}
 		}},
 	}
-	if peer := os.Getenv("FNSTORE_PEER_WATCHDOG"); peer != "" {
-		all = append(all, &candidate{name: "watchdog", what: "of-watchdog in front of bare", size: size(peer) + size(bare), command: func(at string) ([]string, []string) {
-			behind := free()
-			return []string{peer}, []string{"port=" + port(at), "mode=http", "fprocess=" + bare + " " + behind, "upstream_url=http://" + behind}
-		}})
-	}
-	if peer := os.Getenv("FNSTORE_PEER_INPROC"); peer != "" {
-		all = append(all, &candidate{name: "inproc", what: "of-watchdog's in-process template", size: size(peer), command: func(at string) ([]string, []string) {
-			return []string{peer}, []string{"port=" + port(at), "mode=inproc"}
-		}})
-	}
-	return all, nil
+	others, absent := peers(root, dir, bare)
+	return root, append(all, others...), absent, nil
 }
 
 func size(path string) int64 {
@@ -123,6 +115,19 @@ func (c *candidate) start() (*process, error) {
 	}
 	p.stop()
 	return nil, errors.New(c.name + " gave no 200")
+}
+
+// warm starts the candidate and gives it what the others have had.
+func (c *candidate) warm(body, connections int, length time.Duration) (*process, error) {
+	p, err := c.start()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := load(p.address, connections, body, length/2); err != nil {
+		p.stop()
+		return nil, fmt.Errorf("%s: %w", c.name, err)
+	}
+	return p, nil
 }
 
 func (p *process) answers() bool {

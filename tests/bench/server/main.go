@@ -1,9 +1,8 @@
 // Command server compares function servers: a bare net/http echo, this
-// template's server with its defaults on, and OpenFaaS' own where their
-// programs are given by FNSTORE_PEER_WATCHDOG (of-watchdog in front of the bare
-// echo) and FNSTORE_PEER_INPROC. Rounds are interleaved and ratios are taken
-// within a round, so that a busy machine weighs on all alike. It does not know
-// how any of them works.
+// template's server with its defaults on, and OpenFaaS' own where they can be
+// compiled (see peers.go). Rounds are interleaved and ratios are taken within a
+// round, so that a busy machine weighs on all alike. It does not know how any
+// of them works.
 package main
 
 import (
@@ -13,10 +12,12 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"fnstore/tests/bench/report"
 )
 
 func main() {
-	rounds := flag.Int("rounds", 5, "interleaved rounds")
+	rounds := flag.Int("rounds", 9, "interleaved rounds")
 	length := flag.Duration("for", time.Second, "of one measurement")
 	flag.Parse()
 	if err := compare(os.Stdout, *rounds, *length); err != nil {
@@ -28,6 +29,9 @@ func main() {
 // loads are the bodies in bytes and the connections that send them.
 var loads = []struct{ body, connections int }{{1 << 10, 1}, {1 << 10, 32}, {1 << 20, 1}, {1 << 20, 32}}
 
+// cells are figures by candidate and round.
+type cells [][]float64
+
 // compare prints one table: medians, and in brackets the median of the ratios
 // to bare of the same round.
 func compare(out io.Writer, rounds int, length time.Duration) error {
@@ -36,7 +40,11 @@ func compare(out io.Writer, rounds int, length time.Duration) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	all, err := prepare(dir)
+	root, all, absent, err := prepare(dir)
+	if err != nil {
+		return err
+	}
+	rows, err := imageRows(root, dir)
 	if err != nil {
 		return err
 	}
@@ -45,101 +53,104 @@ func compare(out io.Writer, rounds int, length time.Duration) error {
 		t.names = append(t.names, c.name)
 		fmt.Fprintf(out, "%-12s %5.1f MB  %s\n", c.name, float64(c.size)/1e6, c.what)
 	}
-	begun := make([][]float64, len(all))
-	for range 2 * rounds {
+	begun, idle := make(cells, len(all)), make(cells, len(all))
+	for range 3 * rounds {
 		for i, c := range all {
 			p, err := c.start()
 			if err != nil {
 				return err
 			}
 			begun[i] = append(begun[i], p.first.Seconds()*1e3)
+			idle[i] = append(idle[i], p.resident())
 			p.stop()
 		}
 	}
+	t.row("exec to first 200, ms", "%.1f", begun)
+	t.row("resident idle, MiB", "%.1f", idle)
+	rows = append(rows,
+		report.Row{What: "exec to first 200, of bare", Got: ratio(begun[1], begun[0]), Unit: "×", Bar: 1.3},
+		report.Row{What: "resident idle, more than bare", Got: more(idle[1], idle[0]), Unit: "MiB", Bar: 4})
 	running := make([]*process, len(all))
-	idle := cells(all)
 	for i, c := range all {
+		if c.alone {
+			continue
+		}
 		if running[i], err = c.start(); err != nil {
 			return err
 		}
 		defer running[i].stop()
-		idle[i] = []float64{running[i].resident()}
 	}
 	for _, l := range loads {
-		rate, p50, p99, cpu := cells(all), cells(all), cells(all), cells(all)
-		for range rounds {
-			for i, p := range running {
-				before := p.cpu()
-				r, err := load(p.address, l.connections, l.body, length)
-				if err != nil {
-					return fmt.Errorf("%s: %w", all[i].name, err)
-				}
-				rate[i] = append(rate[i], float64(len(r))/length.Seconds())
-				slices.Sort(r)
-				p50[i] = append(p50[i], ms(r, 50))
-				p99[i] = append(p99[i], ms(r, 99))
-				cpu[i] = append(cpu[i], (p.cpu()-before)/float64(len(r))*1e6)
-			}
+		title := fmt.Sprintf("%d KiB, %d connections: ", l.body>>10, l.connections)
+		rate, resident, err := under(t, title, all, running, l.body, l.connections, rounds, length)
+		if err != nil {
+			return err
 		}
-		title := fmt.Sprintf("%d KiB, %d connections", l.body>>10, l.connections)
-		t.row(title+": requests/s", "%.0f", rate)
-		t.row(title+": p50 ms", "%.3f", p50)
-		t.row(title+": p99 ms", "%.3f", p99)
-		t.row(title+": CPU µs per request", "%.0f", cpu)
-		after := cells(all)
-		for i, p := range running {
-			after[i] = []float64{p.resident()}
+		r := report.Row{What: title + "requests/s of bare", Got: ratio(rate[1], rate[0]), Unit: "×", Least: true}
+		if l.body == 1<<10 && l.connections == 32 {
+			r.Bar, r.Aim = 0.80, 0.90
 		}
-		t.row(title+": resident MiB", "%.1f", after)
+		rows = append(rows, r, report.Row{What: title + "resident after, more than bare", Got: more(resident[1], resident[0]), Unit: "MiB", Bar: 4})
+		for i, c := range all[2:] {
+			rows = append(rows, report.Row{What: title + c.name + ", requests/s of bare", Got: ratio(rate[i+2], rate[0]), Unit: "×", Least: true})
+		}
 	}
-	t.row("exec to first 200, ms", "%.1f", begun)
-	t.row("resident idle, MiB", "%.1f", idle)
+	if absent != nil {
+		rows = append(rows, report.NotMeasured("", "of-watchdog, and its in-process form, of bare", absent.Error()))
+	}
+	for i := range rows {
+		rows[i].Section = "server"
+	}
+	fmt.Fprintln(out)
+	report.Print(out, rows...)
 	return nil
 }
 
-func cells(all []*candidate) [][]float64 { return make([][]float64, len(all)) }
-
-func ms(sorted []time.Duration, percent int) float64 {
-	return sorted[(len(sorted)-1)*percent/100].Seconds() * 1e3
+func imageRows(root, dir string) ([]report.Row, error) {
+	packed, unpacked, err := weigh(root, dir)
+	if err != nil {
+		return nil, fmt.Errorf("weigh the image of hello: %w", err)
+	}
+	return []report.Row{
+		{What: "image of hello, unpacked", Got: float64(unpacked) / 1e6, Unit: "MB", Bar: 8},
+		{What: "image of hello, as stored", Got: float64(packed) / 1e6, Unit: "MB", Bar: 8},
+	}, nil
 }
 
-// table writes rows as they come.
-type table struct {
-	out    io.Writer
-	names  []string
-	headed bool
-}
-
-func (t *table) row(title, form string, cells [][]float64) {
-	if !t.headed {
-		t.headed = true
-		fmt.Fprintf(t.out, "\n%-42s", "")
-		for _, n := range t.names {
-			fmt.Fprintf(t.out, "%20s", n)
+// under measures all candidates under one load. What a process holds after it
+// depends on where its garbage collector happens to be, so it is looked at
+// after every round, once the load has ended.
+func under(t *table, title string, all []*candidate, running []*process, body, connections, rounds int, length time.Duration) (rate, resident cells, err error) {
+	n := len(running)
+	rate, resident = make(cells, n), make(cells, n)
+	p50, p99, cpu := make(cells, n), make(cells, n), make(cells, n)
+	for range rounds {
+		for i, p := range running {
+			if p == nil {
+				if p, err = all[i].warm(body, connections, length); err != nil {
+					return nil, nil, err
+				}
+			}
+			before := p.cpu()
+			r, err := load(p.address, connections, body, length)
+			if err != nil {
+				return nil, nil, fmt.Errorf("%s%s: %w", title, t.names[i], err)
+			}
+			slices.Sort(r)
+			rate[i] = append(rate[i], float64(len(r))/length.Seconds())
+			p50[i] = append(p50[i], ms(r, 50))
+			p99[i] = append(p99[i], ms(r, 99))
+			cpu[i] = append(cpu[i], (p.cpu()-before)/float64(len(r))*1e6)
+			resident[i] = append(resident[i], p.resident())
+			if all[i].alone {
+				p.stop()
+			}
 		}
-		fmt.Fprintln(t.out)
 	}
-	fmt.Fprintf(t.out, "%-42s", title)
-	for i, c := range cells {
-		text := fmt.Sprintf(form, median(c))
-		if i > 0 {
-			text += fmt.Sprintf(" (%.2f)", ratio(c, cells[0]))
-		}
-		fmt.Fprintf(t.out, "%20s", text)
-	}
-	fmt.Fprintln(t.out)
-}
-
-// ratio is the median of the ratios of one round each.
-func ratio(of, to []float64) float64 {
-	var list []float64
-	for i := range of {
-		list = append(list, of[i]/to[i])
-	}
-	return median(list)
-}
-
-func median(list []float64) float64 {
-	s := slices.Sorted(slices.Values(list))
-	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
+	t.row(title+"requests/s", "%.0f", rate)
+	t.row(title+"p50 ms", "%.3f", p50)
+	t.row(title+"p99 ms", "%.3f", p99)
+	t.row(title+"CPU µs per request", "%.0f", cpu)
+	t.row(title+"resident after, MiB", "%.1f", resident)
+	return rate, resident, nil
 }

@@ -3,9 +3,12 @@ package gateway
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"testing"
+
+	"fnstore/tests/bench/report"
 )
 
 // tally counts what became of a table, and prints it.
@@ -30,6 +33,13 @@ func (c *tally) print(t *testing.T, what string) {
 	if c.own5xx > 0 {
 		t.Errorf("%s: %d answers are a 5xx of our own", what, c.own5xx)
 	}
+	through := 0.0
+	if t.Failed() {
+		through = 1
+	}
+	report.Print(io.Discard,
+		report.Row{Section: "attacks", What: fmt.Sprintf("%d attacks by %s: through", c.n, what), Got: through, Note: fmt.Sprintf("%d refused", c.refused)},
+		report.Row{Section: "attacks", What: fmt.Sprintf("%d attacks by %s: 5xx of our own", c.n, what), Got: float64(c.own5xx)})
 }
 
 // refusal reports a status with which a request was turned away. RFC 9112

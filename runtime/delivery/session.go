@@ -1,0 +1,146 @@
+package delivery
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"fnstore/kit/queue"
+)
+
+// When a worker looks into the queue. It is told of nearly all that happens
+// there, by NOTIFY, and foresees the rest: what waits for a time.
+const (
+	// lookAnyway is the longest it goes without a look, for a NOTIFY that was
+	// lost or never sent. It is shorter than a lease, so no lease can begin and
+	// end unseen: a message is due again when its lease is over, and not later.
+	lookAnyway = 5 * time.Second
+	// lookForeign is how often it looks whether those who hold leases live: one
+	// that dies tells nobody. While nobody else holds any it does not.
+	lookForeign = time.Second
+	// settle is how long after a claim it looks ahead: under load claims follow
+	// each other, and a look after each would be one too many.
+	settle = 50 * time.Millisecond
+	// crowded bounds the pause, which doubles from settle, after a message was
+	// due and could not be had: someone else is about to take it.
+	crowded = time.Second
+)
+
+// session claims and starts deliveries for as long as its connection lives.
+func (d *Delivery) session(ctx, work context.Context) error {
+	cc, err := pgx.ParseConfig(d.cfg.Postgres)
+	if err != nil {
+		return err
+	}
+	cc.RuntimeParams["application_name"] = "fnstore delivery session"
+	conn, err := pgx.ConnectConfig(ctx, cc)
+	if err != nil {
+		return err
+	}
+	s, err := queue.Join(ctx, conn)
+	if err != nil {
+		_ = conn.Close(context.WithoutCancel(ctx))
+		return err
+	}
+	// Not ctx: the session stands behind leases until they are given back.
+	listen, stopListening := context.WithCancel(context.Background())
+	lost := make(chan error, 1)
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		for {
+			if err := s.Wait(listen); err != nil {
+				lost <- err
+				return
+			}
+			d.Wake()
+		}
+	})
+	defer func() {
+		stopListening()
+		waiting.Wait()
+		_ = s.Leave(context.WithoutCancel(ctx))
+	}()
+	return d.attend(ctx, work, s.ID, lost)
+}
+
+// attend claims when it is told to and when it has foreseen that something is
+// due, and sleeps in between. Nothing else of a worker that has nothing to do
+// wakes up.
+func (d *Delivery) attend(ctx, work context.Context, session int32, lost <-chan error) error {
+	d.Wake() // nobody tells what was there before us
+	timer := time.NewTimer(d.look)
+	defer timer.Stop()
+	next := time.Now().Add(d.look) // when the timer fires
+	at := func(when time.Time) { next = when; timer.Reset(time.Until(when)) }
+	patience := settle
+	for {
+		select {
+		case <-d.wake:
+			if d.claim(ctx, work, session) > 0 {
+				patience = settle
+			}
+			if soon := time.Now().Add(settle); soon.Before(next) {
+				at(soon)
+			}
+		case <-timer.C:
+			in, took := d.ahead(ctx, work, session)
+			if in == 0 { // due, and perhaps not to be had
+				if patience = min(2*patience, crowded); took > 0 {
+					patience = settle
+				}
+				in = patience
+			} else {
+				patience = settle
+			}
+			at(time.Now().Add(in))
+		case err := <-lost:
+			return err
+		case <-ctx.Done():
+			d.awaitDrained()
+			return nil
+		}
+	}
+}
+
+// ahead asks for the outlook and does what is due by it. It gives how long to
+// sleep, 0 when something was due and may still be, and how many it has claimed.
+func (d *Delivery) ahead(ctx, work context.Context, session int32) (in time.Duration, took int) {
+	want, err := d.room(ctx)
+	var o queue.Outlook
+	if err == nil {
+		names := make([]string, len(want))
+		for i, w := range want {
+			names[i] = w.Function
+		}
+		o, err = queue.Foresee(ctx, d.pool, session, names)
+	}
+	var freed int64
+	if now := time.Now(); err == nil && o.Foreign && now.Sub(d.swept) >= lookForeign {
+		d.swept = now
+		if freed, err = queue.Sweep(ctx, d.pool); freed > 0 {
+			d.log.Info("took over messages of a worker that is gone", "messages", freed)
+		}
+	}
+	if err == nil && o.Bury {
+		_, err = queue.Bury(ctx, d.pool)
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			d.log.Warn("could not look ahead in the queue", "cause", err)
+		}
+		return rejoin, 0
+	}
+	if o.Claim || freed > 0 {
+		took = d.claim(ctx, work, session)
+	}
+	if o.Claim || o.Bury || freed > 0 {
+		return 0, took
+	}
+	in = min(o.In, d.look)
+	if o.Foreign {
+		in = min(in, max(time.Until(d.swept.Add(lookForeign)), time.Millisecond))
+	}
+	return in, took
+}

@@ -1,0 +1,123 @@
+package forward
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// conn is a connection. Its buffers are lent to it for the time of a call.
+type conn struct {
+	net.Conn
+	s       *Server
+	in      *bufio.Reader
+	allow   int64 // bytes that may still be read
+	since   time.Time
+	unheard bool // nothing of an answer has come
+}
+
+// long past: a deadline that ends what waits.
+var past = time.Unix(1, 0)
+
+// interrupt ends what waits on the connection.
+func (c *conn) interrupt() { _ = c.SetDeadline(past) }
+
+// Read reads no more than is allowed.
+func (c *conn) Read(b []byte) (int, error) {
+	if c.allow <= 0 {
+		return 0, ErrHead
+	}
+	n, err := c.Conn.Read(b[:min(int64(len(b)), c.allow)])
+	c.allow -= int64(n)
+	c.unheard = c.unheard && n == 0
+	return n, err
+}
+
+const buffer = 4 << 10
+
+var (
+	readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, buffer) }}
+	writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, buffer) }}
+)
+
+// take gives the connection that was used last, or a new one; kept tells which.
+func (s *Server) take(ctx context.Context) (c *conn, kept bool, err error) {
+	for {
+		s.mu.Lock()
+		n := len(s.idle)
+		if n == 0 {
+			s.mu.Unlock()
+			break
+		}
+		c := s.idle[n-1]
+		s.idle = s.idle[:n-1]
+		s.mu.Unlock()
+		if time.Since(c.since) < Rest && c.quiet() {
+			return c, true, nil
+		}
+		_ = c.Close()
+	}
+	raw, err := s.dial(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	return &conn{Conn: raw, s: s}, false, nil
+}
+
+// keep gives the connection back after a call. The oldest are closed when they
+// have rested long enough, as the next ones come.
+func (c *conn) keep() {
+	s := c.s
+	c.since = time.Now()
+	var old *conn
+	s.mu.Lock()
+	switch {
+	case s.closed || len(s.idle) >= MaxIdle:
+		old = c
+	default:
+		if len(s.idle) > 0 && c.since.Sub(s.idle[0].since) > Rest {
+			old = s.idle[0]
+			s.idle = append(s.idle[:0], s.idle[1:]...)
+		}
+		s.idle = append(s.idle, c)
+	}
+	s.mu.Unlock()
+	if old != nil {
+		_ = old.Close()
+	}
+}
+
+// quiet reports that the other side has neither closed the connection nor sent
+// what nobody asked for: such bytes would be taken for the next call's answer.
+func (c *conn) quiet() bool {
+	s, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var got error
+	err = raw.Read(func(fd uintptr) bool {
+		var b [1]byte
+		_, _, got = syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		return true
+	})
+	return err == nil && got == syscall.EAGAIN
+}
+
+// release gives the reader back.
+func (c *conn) release() {
+	if c.in != nil {
+		c.in.Reset(nil)
+		readers.Put(c.in)
+		c.in = nil
+	}
+}
+
+var _ http.RoundTripper = (*Server)(nil)

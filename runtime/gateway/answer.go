@@ -1,0 +1,95 @@
+package gateway
+
+import (
+	"net/http"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"time"
+
+	"fnstore/kit/fault"
+	"fnstore/kit/wire"
+)
+
+// maxHeaders is the most that the headers of a function's answer may have, in
+// bytes: what clients commonly take.
+const maxHeaders = 64 << 10
+
+func tooMuch(size int) error {
+	return fault.New(fault.BadGateway, "function_headers_too_large", "the headers of the function's answer have %d bytes or more, %d are the most", size, maxHeaders)
+}
+
+// sound refuses an answer that no client could be given.
+func sound(res *http.Response) error {
+	size := 0
+	for name, values := range res.Header {
+		for _, v := range values {
+			size += len(name) + len(v) + len(": \r\n")
+		}
+	}
+	switch {
+	case size > maxHeaders:
+		return tooMuch(size)
+	case res.StatusCode < 100 || res.StatusCode > 999:
+		return fault.New(fault.BadGateway, "function_bad_answer", "the function answered with the status %d, which is none", res.StatusCode)
+	}
+	return nil
+}
+
+// answer passes on what the function said, completed. An answer that breaks off
+// ends the connection: its caller shall see that it is not whole.
+func (c *call) answer(res *http.Response) {
+	h := c.w.Header()
+	c.head(h, res)
+	for name := range res.Trailer {
+		h.Add("Trailer", name)
+	}
+	c.closeUnlessRead()
+	c.w.WriteHeader(res.StatusCode)
+	if err := c.copyBody(res); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if len(res.Trailer) > 0 {
+		_ = http.NewResponseController(c.w).Flush() // a short answer would get a length, and have no room for trailers
+		for name, values := range res.Trailer {
+			h[name] = values
+		}
+	}
+}
+
+// head copies the headers of the answer: all that speak of it, none that speak
+// of the connection it came over or that only the gateway may set.
+func (c *call) head(h http.Header, res *http.Response) {
+	for name, values := range res.Header {
+		if !hopByHop[name] && name != wire.CallID {
+			h[name] = values
+		}
+	}
+	for _, list := range res.Header["Connection"] {
+		for name := range strings.SplitSeq(list, ",") {
+			if name = textproto.CanonicalMIMEHeaderKey(textproto.TrimString(name)); name != "" && !kept[name] {
+				delete(h, name)
+			}
+		}
+	}
+	if len(h["Content-Type"]) == 0 && res.StatusCode != http.StatusNoContent && res.StatusCode != http.StatusNotModified {
+		ct := c.r.Header.Get("Content-Type")
+		if ct == "" {
+			ct = "text/plain; charset=utf-8"
+		}
+		h["Content-Type"] = []string{ct}
+	}
+	for _, v := range h[canonicalInternal] {
+		if strings.EqualFold(strings.TrimSpace(v), ours) {
+			delete(h, canonicalInternal) // a function speaks for its server, never for us
+			break
+		}
+	}
+	c.g.mark(h, c.start)
+}
+
+// mark says who answered, and when the call began, in nanoseconds since 1970.
+func (g *Gateway) mark(h http.Header, start time.Time) {
+	h["X-Start-Time"] = []string{strconv.FormatInt(start.UnixNano(), 10)}
+	h["X-Served-By"] = g.served
+}

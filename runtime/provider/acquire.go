@@ -1,0 +1,79 @@
+package provider
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"fnstore/kit/fault"
+)
+
+// acquire takes the ready replica with the fewest calls, or waits for one. The
+// call counts as open from here on: a function with an open call never sleeps.
+func (f *function) acquire(ctx context.Context) (http.RoundTripper, func(), error) {
+	open := f.open.Add(1)
+	for peak := f.peak.Load(); open > peak && !f.peak.CompareAndSwap(peak, open); {
+		peak = f.peak.Load()
+	}
+	if open > int64(f.most.Load()) {
+		f.p.lookSoon()
+	}
+	p, ok := f.pick()
+	if !ok {
+		var err error
+		if p, err = f.await(ctx); err != nil {
+			f.end()
+			return nil, nil, err
+		}
+	}
+	return p.transport, func() { p.done(); f.end() }, nil
+}
+
+// end counts a call out.
+func (f *function) end() {
+	f.used.Store(time.Now().UnixNano())
+	f.open.Add(-1)
+}
+
+// await holds a call until a replica is ready, and wakes the function if it
+// sleeps.
+func (f *function) await(ctx context.Context) (*instance, error) {
+	defer f.held.Add(-1)
+	if f.held.Add(1) > MaxHeld {
+		return nil, fault.New(fault.Unavailable, "too_many_held", "too many calls wait for this function to start")
+	}
+	late := time.NewTimer(HoldTimeout)
+	defer late.Stop()
+	for {
+		f.mu.Lock()
+		changed, closed := f.changed, f.closed
+		f.mu.Unlock()
+		if closed {
+			return nil, fault.New(fault.Unavailable, "function_stopping", "the function is being stopped")
+		}
+		if p, ok := f.pick(); ok {
+			return p, nil
+		}
+		if f.replicas.Load() == 0 {
+			f.rouse()
+			continue
+		}
+		select {
+		case <-changed:
+		case <-late.C:
+			return nil, fault.New(fault.Unavailable, "function_not_ready", "the function did not become ready: see its log")
+		case <-ctx.Done():
+			return nil, fault.New(fault.Timeout, "function_not_ready", "the function did not become ready in time").Because(ctx.Err())
+		}
+	}
+}
+
+// pick counts a call in at a replica of the release that serves. It takes no
+// lock: every call comes through here.
+func (f *function) pick() (*instance, bool) {
+	r := f.current.Load()
+	if r == nil || f.replicas.Load() == 0 {
+		return nil, false
+	}
+	return r.pick()
+}

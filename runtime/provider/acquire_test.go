@@ -1,0 +1,45 @@
+package provider
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// nobody is a replica that is never called.
+type nobody struct{}
+
+func (nobody) Transport() http.RoundTripper     { return http.DefaultTransport }
+func (nobody) AwaitReady(context.Context) error { return nil }
+func (nobody) Exited() <-chan struct{}          { return nil }
+func (nobody) How() string                      { return "" }
+func (nobody) Stop(time.Duration)               {}
+
+// What a call costs on its way to its replica, which it pays each time.
+func BenchmarkAcquire(b *testing.B) {
+	f := newFunction(&Provider{look: make(chan struct{}, 1)}, record{})
+	f.scaler.scaling = usual
+	r := &release{f: f}
+	var slots []*slot
+	for range 5 {
+		s := &slot{r: r}
+		s.live.Store(newInstance(nobody{}))
+		slots = append(slots, s)
+	}
+	r.slots.Store(&slots)
+	f.current.Store(r)
+	f.setReplicas(len(slots))
+	functions := map[string]*function{"f": f}
+	f.p.functions.Store(&functions)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			_, release, err := f.p.Acquire(b.Context(), "f")
+			if err != nil {
+				b.Fatal(err)
+			}
+			release()
+		}
+	})
+}

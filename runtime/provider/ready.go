@@ -1,0 +1,36 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// AwaitReady polls a replica's /_/ready until it says 200. It is what a Replica
+// does that has no better way to know.
+func AwaitReady(ctx context.Context, r Replica) error {
+	ctx, cancel := context.WithTimeout(ctx, StartTimeout)
+	defer cancel()
+	probe := &http.Client{Transport: r.Transport(), Timeout: time.Second}
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://function/_/ready", nil)
+		if err != nil {
+			return err
+		}
+		if res, err := probe.Do(req); err == nil {
+			_ = res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-time.After(pause):
+		case <-r.Exited():
+			return fmt.Errorf("it ended before it was ready: %s", r.How())
+		case <-ctx.Done():
+			return errors.New("it was not ready within " + StartTimeout.String())
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package provider
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/openfaas/faas-provider/types"
+
+	"fnstore/kit/fault"
+)
+
+// MaxPrevious is how many deployments before the current one are remembered.
+const MaxPrevious = 5
+
+// version is a deployment that was.
+type version struct {
+	Deployment types.FunctionDeployment `json:"deployment"`
+	Digest     string                   `json:"digest"`
+	CreatedAt  time.Time                `json:"created_at"`
+}
+
+// Version names a deployment of a function's past or present.
+type Version struct {
+	Image     string // as it was deployed
+	Digest    string // of the image
+	CreatedAt time.Time
+	Current   bool
+}
+
+// remembered is the past that next has when it takes r's place: r first, and
+// nothing twice.
+func (r record) remembered(next record) []version {
+	past := []version{{r.Deployment, r.Digest, r.CreatedAt}}
+	for _, v := range r.Previous {
+		if len(past) < MaxPrevious && !v.same(next.Deployment, next.Digest) {
+			past = append(past, v)
+		}
+	}
+	return past
+}
+
+func (v version) same(d types.FunctionDeployment, digest string) bool {
+	was, _ := json.Marshal(v.Deployment) // strings, maps and slices of them: cannot fail
+	is, _ := json.Marshal(d)
+	return v.Digest == digest && bytes.Equal(was, is)
+}
+
+// Versions lists what the function is and was, newest first.
+func (p *Provider) Versions(_ context.Context, name string) ([]Version, error) {
+	f, err := p.find(name)
+	if err != nil {
+		return nil, err
+	}
+	rec := f.recorded()
+	list := []Version{{rec.Deployment.Image, rec.Digest, rec.CreatedAt, true}}
+	for _, v := range rec.Previous {
+		list = append(list, Version{v.Deployment.Image, v.Digest, v.CreatedAt, false})
+	}
+	return list, nil
+}
+
+// Rollback deploys a former version again, its settings included: the newest
+// whose image's digest begins with digest, or the one before the current when
+// digest is empty. What it replaces is remembered too, so a second Rollback
+// undoes the first. fault.NotFound says that there is no such version.
+func (p *Provider) Rollback(ctx context.Context, name, digest string) error {
+	f, err := p.find(name)
+	if err != nil {
+		return err
+	}
+	rec := f.recorded()
+	v, ok := rec.former(digest)
+	if !ok {
+		if digest == "" {
+			return fault.New(fault.NotFound, "no_version", "%q has no version before this one", name)
+		}
+		return fault.New(fault.NotFound, "no_version", "%q has no version of digest %s", name, digest)
+	}
+	s, _, err := scalingOf(v.Deployment)
+	if err != nil {
+		return err
+	}
+	if err := p.check(v.Deployment); err != nil { // a secret may be gone since
+		return err
+	}
+	img, err := p.backend.Fetch(ctx, record{Deployment: v.Deployment, Digest: v.Digest}.pinned())
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if (*p.functions.Load())[name] != f {
+		return notFound(name) // it was deleted meanwhile
+	}
+	return p.deployLocked(v.Deployment, img, s)
+}
+
+func (r record) former(digest string) (version, bool) {
+	bare := strings.TrimPrefix(digest, "sha256:")
+	for _, v := range r.Previous {
+		if strings.HasPrefix(strings.TrimPrefix(v.Digest, "sha256:"), bare) {
+			return v, true
+		}
+	}
+	return version{}, false
+}

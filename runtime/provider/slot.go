@@ -1,0 +1,100 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// Pauses before a replica that died is started again: none at first, then
+// doubling. One that has lived for steady counts as healthy.
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 30 * time.Second
+	steady     = 10 * time.Second
+)
+
+// slot keeps a replica in a seat.
+type slot struct {
+	r      *release
+	id     string
+	ctx    context.Context
+	cancel context.CancelFunc
+	live   atomic.Pointer[instance] // nil while nothing is ready
+}
+
+func newSlot(r *release) *slot {
+	ctx, cancel := context.WithCancel(context.Background())
+	id := fmt.Sprintf("%s-%s-%d", r.rec.Deployment.Service, short(r.rec.Digest), r.f.p.slots.Add(1))
+	return &slot{r: r, id: id, ctx: ctx, cancel: cancel}
+}
+
+// short is enough of a digest to tell releases apart in a list.
+func short(digest string) string {
+	if len(digest) > 15 {
+		return digest[len("sha256:"):15]
+	}
+	return digest
+}
+
+// run keeps a replica in the slot until the slot is cancelled.
+func (s *slot) run() {
+	seat, err := s.r.program.Seat(s.id)
+	if err != nil {
+		s.say("cannot be started: %s", err)
+		return
+	}
+	defer seat.Close()
+	for pause := time.Duration(0); s.ctx.Err() == nil; {
+		began := time.Now()
+		err := s.once(seat)
+		if s.ctx.Err() != nil {
+			return
+		}
+		switch {
+		case time.Since(began) > steady:
+			pause = 0
+		case pause == 0:
+			pause = firstPause
+		default:
+			pause = min(2*pause, lastPause)
+		}
+		s.say("%s; starting again in %s", err, pause)
+		select {
+		case <-time.After(pause):
+		case <-s.ctx.Done():
+		}
+	}
+}
+
+func (s *slot) say(format string, args ...any) {
+	s.r.f.p.cfg.Logs.Say(s.r.rec.Deployment.Service, Namespace, s.id, fmt.Sprintf(format, args...))
+}
+
+// once runs one replica from its start to its end and says how it ended.
+func (s *slot) once(seat Seat) error {
+	r, err := seat.Start(s.ctx)
+	if err != nil {
+		return fmt.Errorf("cannot start: %w", err)
+	}
+	if err := r.AwaitReady(s.ctx); err != nil {
+		r.Stop(0)
+		return err
+	}
+	p := newInstance(r)
+	s.live.Store(p)
+	s.r.f.wake()
+	select {
+	case <-r.Exited():
+		p.drain()
+		s.live.Store(nil)
+		s.r.f.wake()
+		return fmt.Errorf("it ended: %s", r.How())
+	case <-s.ctx.Done():
+		s.live.Store(nil)
+		s.r.f.wake()
+		p.retire(grace(s.r.rec.Deployment.EnvVars), s.r.f.hurry)
+		return nil
+	}
+}
