@@ -3,12 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
-	"fnstore/runtime/image"
 	"fnstore/runtime/logs"
-	"fnstore/runtime/process"
-	"fnstore/runtime/process/launch"
 	"fnstore/runtime/provider"
 )
 
@@ -19,18 +15,7 @@ func (st *store) startFunctions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sockets, err := os.MkdirTemp("", "fnstore-")
-	if err != nil {
-		return err
-	}
-	st.onStop(func(context.Context) { _ = os.RemoveAll(sockets) })
-	backend, err := process.Open(process.Config{
-		SockDir: sockets, Secrets: st.vault, Logs: written, Unprivileged: os.Geteuid() == 0, Launcher: launch.Self,
-		Fetch: func(ctx context.Context, ref string) (process.Binary, error) {
-			u, err := image.Unpack(ctx, ref, st.set.path("unpacked"))
-			return process.Binary{Path: u.Binary, Digest: u.Digest, Env: u.Env}, err
-		},
-	})
+	backend, err := st.openBackend(ctx, written)
 	if err != nil {
 		return err
 	}

@@ -67,6 +67,9 @@ func newWorkshop(ctx context.Context, s *settings, name string) (*workshop, erro
 	if err != nil {
 		return nil, err
 	}
+	if vars["FNSTORE_BACKEND"] == "docker" {
+		return nil, errors.New("this store runs functions as containers, which need an image for each edit: use fnstore deploy, or a store with --backend process")
+	}
 	d := &workshop{set: s, name: name, own: vars["FNSTORE_REGISTRY"]}
 	if d.client, err = newClient(s); err != nil {
 		return nil, err

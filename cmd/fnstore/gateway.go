@@ -12,6 +12,7 @@ import (
 	"fnstore/kit/queue"
 	"fnstore/runtime/gateway"
 	"fnstore/runtime/logs"
+	"fnstore/runtime/plain"
 	"fnstore/runtime/ui"
 )
 
@@ -66,7 +67,8 @@ func (st *store) startGateway(written *logs.Store) error {
 			return queue.Cancel(ctx, st.pool, callID)
 		},
 	})
-	st.serve(gateway.Limit(main, gateway.MaxConns, gateway.MaxConnsPerIP), "gateway", g)
+	st.run(gateway.Limit(main, gateway.MaxConns, gateway.MaxConnsPerIP), "gateway",
+		&plain.Server{Handler: g, Prefix: gateway.Functions, Other: server("gateway", g)})
 	st.serve(metrics, "metrics", g.Metrics())
 	return nil
 }

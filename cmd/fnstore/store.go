@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
@@ -107,6 +108,7 @@ func (st *store) start(ctx context.Context) (err error) {
 		return err
 	}
 	st.startRetention()
+	go debug.FreeOSMemory() // compiling and unpacking take more than all that comes
 	return st.writeEnv()
 }
 
@@ -119,15 +121,26 @@ func listen(port int) (net.Listener, error) {
 	return l, nil
 }
 
-// serve runs a server on the listener until the store stops.
-func (st *store) serve(l net.Listener, part string, h http.Handler) {
-	srv := &http.Server{
+// server is what every port has in common.
+func server(part string, h http.Handler) *http.Server {
+	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(slog.Default().With("part", part).Handler(), slog.LevelInfo),
 	}
+}
+
+// serve runs a server on the listener until the store stops.
+func (st *store) serve(l net.Listener, part string, h http.Handler) { st.run(l, part, server(part, h)) }
+
+// run is serve for a server of another kind.
+func (st *store) run(l net.Listener, part string, srv interface {
+	Serve(net.Listener) error
+	Shutdown(context.Context) error
+	Close() error
+}) {
 	go func() {
 		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			slog.Error("a server ended", "part", part, "cause", err)
@@ -217,6 +230,7 @@ func (st *store) writeEnv() error {
 		{"OPENFAAS_PASSWORD_FILE", password},
 		{"FNSTORE_METRICS_URL", "http://" + st.metricsAddr + "/metrics"},
 		{"FNSTORE_REGISTRY", st.registryAddr},
+		{"FNSTORE_BACKEND", st.set.Backend},
 		{"POSTGRES_URL", st.pg.URL()},
 		{"REDIS_URL", st.redis.URL()},
 		{"S3_ENDPOINT", "http://" + st.s3Addr},

@@ -182,7 +182,7 @@ func detach(ctx context.Context, s *settings, out io.Writer) error {
 // flags are the settings as arguments for a process that has another folder or
 // environment.
 func (s *settings) flags() []string {
-	args := []string{"--stack", s.Stack, "--state", s.State}
+	args := []string{"--stack", s.Stack, "--state", s.State, "--backend", s.Backend}
 	for name, port := range map[string]int{"gateway": s.GatewayPort, "metrics": s.MetricsPort, "registry": s.RegistryPort, "s3": s.S3Port} {
 		args = append(args, "--"+name+"-port="+strconv.Itoa(port))
 	}

@@ -88,7 +88,7 @@ func TestOneBadRecordDoesNotStopTheOthers_B7_B13(t *testing.T) {
 
 // A secret that is missing at the start, wrong for a while or rotated is read
 // again at each call; nothing but bad settings is remembered.
-func TestTheKeyIsReadAtUse_R19_B17_B18(t *testing.T) {
+func TestTheKeyIsReadAtUse_R19_R22_B17_B18(t *testing.T) {
 	shelf := new(s3test.Shelf)
 	shelf.Lay("uploads/p.png", "", phototest.PNG(phototest.Scene(30, 20)))
 	good := shelf.Open(t)

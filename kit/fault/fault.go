@@ -30,6 +30,8 @@ const (
 	BadGateway                // what we called on gave no proper answer
 	Unavailable               // something that is needed does not answer
 	Timeout                   // the deadline passed
+	NotAllowed                // a method that what is there does not have
+	NotSupported              // a part of a protocol that nobody has here
 )
 
 // kinds maps each Kind to its HTTP status (RFC 9110) and its default code.
@@ -50,6 +52,8 @@ var kinds = map[Kind]struct {
 	BadGateway:    {http.StatusBadGateway, "bad_gateway"},
 	Unavailable:   {http.StatusServiceUnavailable, "unavailable"},
 	Timeout:       {http.StatusGatewayTimeout, "timeout"},
+	NotAllowed:    {http.StatusMethodNotAllowed, "method_not_allowed"},
+	NotSupported:  {http.StatusNotImplemented, "not_implemented"},
 }
 
 // Status is the HTTP status of the kind.

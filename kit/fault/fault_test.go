@@ -44,9 +44,10 @@ func TestEveryKindIsAnErrorStatusAndACode(t *testing.T) {
 }
 
 // What a caller did wrong stays wrong; 429 is the exception, being about when.
+// What nobody can do here is not done later either.
 func TestOnlyOurTroubleAndLimitsAreRetriable(t *testing.T) {
 	for _, k := range all() {
-		if want := k.Status() >= 500 || k == TooMany; k.Retriable() != want {
+		if want := k.Status() >= 500 && k != NotSupported || k == TooMany; k.Retriable() != want {
 			t.Errorf("status %d: retriable %v", k.Status(), k.Retriable())
 		}
 	}

@@ -94,9 +94,9 @@ func Body(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	return b, nil
 }
 
-// Decode reads exactly one JSON value into v: unknown members, a second value
-// and bytes after it are refused, since each of them is a caller who means
-// something that we would silently drop.
+// Decode reads exactly one JSON value into v: unknown members, a second value,
+// bytes after it and a member that is there twice are refused, since each of
+// them is a caller who means something that we would silently drop.
 func Decode(body []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
@@ -105,6 +105,9 @@ func Decode(body []byte, v any) error {
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return fault.New(fault.Invalid, "bad_json", "the body has more after its JSON value")
+	}
+	if name, twice := repeated(body); twice {
+		return fault.New(fault.Invalid, "duplicate_member", "the body has the member %.64q twice in one object; names that differ in case alone count as one", name)
 	}
 	return nil
 }

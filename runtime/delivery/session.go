@@ -16,7 +16,7 @@ const (
 	// lookAnyway is the longest it goes without a look, for a NOTIFY that was
 	// lost or never sent. It is shorter than a lease, so no lease can begin and
 	// end unseen: a message is due again when its lease is over, and not later.
-	lookAnyway = 5 * time.Second
+	lookAnyway = 9 * time.Second
 	// lookForeign is how often it looks whether those who hold leases live: one
 	// that dies tells nobody. While nobody else holds any it does not.
 	lookForeign = time.Second

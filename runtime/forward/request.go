@@ -123,7 +123,7 @@ func (c *conn) send(r *http.Request) (*sending, error) {
 func (s *sending) body(out *bufio.Writer, r *http.Request) {
 	from := &source{r: r.Body}
 	switch {
-	case r.ContentLength < 0:
+	case r.ContentLength <= 0: // unknown, as in http.Client
 		s.err = chunks(out, from)
 	default:
 		n, err := int64(0), error(nil)

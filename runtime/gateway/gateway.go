@@ -26,6 +26,9 @@ import (
 // Namespace is the one namespace there is.
 const Namespace = "openfaas-fn"
 
+// Functions begins the paths of calls.
+const Functions = "/function/"
+
 // Provider runs functions. Its errors are faults where the caller is to blame.
 type Provider interface {
 	Deploy(context.Context, types.FunctionDeployment) error
@@ -161,7 +164,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		wire.Fail(&recorder{ResponseWriter: w, patience: g.cfg.Patience}, r, err)
 		return
 	}
-	if rest, ok := strings.CutPrefix(raw, "/function/"); ok {
+	if rest, ok := strings.CutPrefix(raw, Functions); ok {
 		g.invoke(&recorder{ResponseWriter: w, patience: g.cfg.Patience}, r, rest)
 		return
 	}

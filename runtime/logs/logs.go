@@ -41,6 +41,7 @@ type file struct {
 	f         *os.File
 	size      int64
 	followers map[chan logs.Message]struct{}
+	gone      bool // removed: another of the name has its place, or none
 }
 
 // Open makes the folder if it is missing.
@@ -107,6 +108,9 @@ func (f *file) append(came []logs.Message) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.gone {
+		return // the last words of a function that nobody can ask for any more
+	}
 	f.write(lines.Bytes())
 	for ch := range f.followers {
 		for _, m := range came {
@@ -141,11 +145,18 @@ func (f *file) write(lines []byte) {
 	f.size += int64(n)
 }
 
-// Remove forgets a function's log.
+// Remove forgets a function's log. Who follows it hears of the next function of
+// that name.
 func (s *Store) Remove(name string) error {
 	f := s.file(name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if len(f.followers) == 0 && s.files[name] == f {
+		f.gone = true
+		delete(s.files, name)
+	}
 	if f.f != nil {
 		_ = f.f.Close()
 		f.f = nil

@@ -3,6 +3,7 @@ package logs
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -144,5 +145,53 @@ func TestAFileIsTurnedOver(t *testing.T) {
 	}
 	if got := texts(t, s, logs.Request{Name: "f"}); len(got) != 0 {
 		t.Errorf("after remove: %d lines", len(got))
+	}
+}
+
+// Functions come and go, each with a name of its own: nothing is kept of them,
+// and what a removed one still says does not bring its file back.
+func TestNothingIsLeftOfARemovedLog(t *testing.T) {
+	s := open(t)
+	for i := range 100 {
+		name := fmt.Sprint("f", i)
+		late, say := io.Pipe()
+		done := make(chan struct{})
+		go func() { s.Copy(name, "ns", "i", late); close(done) }()
+		if _, err := io.WriteString(say, "first\n"); err != nil {
+			t.Fatal(err)
+		}
+		for len(texts(t, s, logs.Request{Name: name})) == 0 { // it is written beside us
+		}
+		if err := s.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(say, "late\n"); err != nil {
+			t.Fatal(err)
+		}
+		_ = say.Close()
+		<-done
+	}
+	if left, err := os.ReadDir(s.dir); len(left) != 0 || err != nil {
+		t.Errorf("left %v, %v", left, err)
+	}
+	if len(s.files) != 0 {
+		t.Errorf("%d logs are remembered", len(s.files))
+	}
+}
+
+func TestAFollowerHearsOfTheNextOfTheName(t *testing.T) {
+	s := open(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ch, err := s.Query(ctx, logs.Request{Name: "f", Follow: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Remove("f"); err != nil {
+		t.Fatal(err)
+	}
+	s.Say("f", "ns", "i", "another")
+	if m := <-ch; m.Text != "another" {
+		t.Errorf("heard %q", m.Text)
 	}
 }

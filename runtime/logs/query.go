@@ -15,8 +15,12 @@ import (
 // ends. A line is given once, whether it was read from the file or just came.
 func (s *Store) Query(ctx context.Context, r logs.Request) (<-chan logs.Message, error) {
 	f := s.file(r.Name)
-
-	f.mu.Lock() // no line may fall between what is read and what is followed
+	f.mu.Lock()  // no line may fall between what is read and what is followed
+	for f.gone { // since we asked for it
+		f.mu.Unlock()
+		f = s.file(r.Name)
+		f.mu.Lock()
+	}
 	past, err := f.past(r)
 	var live chan logs.Message
 	if err == nil && r.Follow {

@@ -10,8 +10,6 @@ package plain
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -19,9 +17,6 @@ import (
 	"time"
 )
 
-// tick is how often connections are looked at: how late an idle one is closed,
-// and how late a call learns that its client has gone.
-const tick = 500 * time.Millisecond
 
 // Server serves Handler. Its other requests, and its bounds, are Other's, whose
 // Handler is usually the same.
@@ -29,57 +24,56 @@ type Server struct {
 	Handler http.Handler
 	Prefix  string // of the paths of plain requests
 	Other   *http.Server
+	// Tick is how often connections are looked at: how late one that rests is
+	// closed, and how late a call learns that its client has gone. 0 is half a
+	// second.
+	Tick time.Duration
+
+	closing atomic.Bool
 
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
-	looking bool // the clock runs
-	closing bool
+	looking bool          // the clock runs
 	left    chan struct{} // closed when closing and no connection is left
 	others  *handover
-	ends    []func() // of Serve
 }
 
 // Serve accepts connections until Shutdown or Close, and then returns
-// http.ErrServerClosed.
+// http.ErrServerClosed. It is called once.
 func (s *Server) Serve(l net.Listener) error {
 	s.mu.Lock()
-	if s.closing {
+	if s.closing.Load() {
 		s.mu.Unlock()
+		_ = l.Close()
 		return http.ErrServerClosed
 	}
-	if s.conns == nil {
-		s.conns, s.left = map[*conn]struct{}{}, make(chan struct{})
-	}
-	others := &handover{Listener: l, conns: make(chan net.Conn), done: make(chan struct{})}
-	s.others = others
-	s.ends = append(s.ends, func() { _ = l.Close() })
+	s.conns, s.left = map[*conn]struct{}{}, make(chan struct{})
+	s.others = &handover{Listener: l, conns: make(chan net.Conn), done: make(chan struct{})}
 	s.mu.Unlock()
 	over := make(chan error, 1)
-	go func() { over <- s.Other.Serve(others) }()
+	go func() { over <- s.Other.Serve(s.others) }()
 	for {
 		c, err := l.Accept()
-		if err != nil {
-			s.mu.Lock()
-			closing := s.closing
-			s.mu.Unlock()
-			if closing {
-				return http.ErrServerClosed
+		switch {
+		case err == nil:
+			if c := s.enter(c); c != nil {
+				go c.serve()
 			}
-			_ = others.Close()
+		case s.closing.Load():
+			return http.ErrServerClosed
+		default:
+			_ = s.others.Close()
 			<-over
 			return err
-		}
-		if c := s.enter(c); c != nil {
-			go c.serve()
 		}
 	}
 }
 
 func (s *Server) enter(nc net.Conn) *conn {
-	c := &conn{s: s, nc: nc}
+	c := &conn{s: s, nc: nc, remote: nc.RemoteAddr().String()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
+	if s.closing.Load() {
 		_ = nc.Close()
 		return nil
 	}
@@ -95,14 +89,21 @@ func (s *Server) leave(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
-	if s.closing && len(s.conns) == 0 {
+	if s.closing.Load() && len(s.conns) == 0 {
 		close(s.left)
 	}
 }
 
+func (s *Server) tick() time.Duration {
+	if s.Tick > 0 {
+		return s.Tick
+	}
+	return 500 * time.Millisecond
+}
+
 // look is the clock. It stands still while there is no connection.
 func (s *Server) look() {
-	ticks := time.NewTicker(tick)
+	ticks := time.NewTicker(s.tick())
 	defer ticks.Stop()
 	for now := range ticks.C {
 		s.mu.Lock()
@@ -121,92 +122,39 @@ func (s *Server) look() {
 // Shutdown takes no new connection, closes those that rest, and returns when the
 // others have had their answers or ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.close(func(c *conn) {
-		if c.since.Load() == 0 {
-			c.interrupt()
-		}
-	})
+	left := s.end((*conn).rest)
 	err := s.Other.Shutdown(ctx)
-	if s.left != nil {
-		select {
-		case <-s.left:
-		case <-ctx.Done():
-			return errors.Join(err, ctx.Err())
-		}
+	select {
+	case <-left:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return err
 }
 
 // Close ends every connection.
 func (s *Server) Close() error {
-	s.close(func(c *conn) { _ = c.nc.Close() })
+	s.end(func(c *conn) { _ = c.nc.Close() })
 	return s.Other.Close()
 }
 
-func (s *Server) close(end func(*conn)) {
+// end ends Serve and tells each connection. What it gives is closed when none
+// is left.
+func (s *Server) end(tell func(*conn)) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.closing {
-		s.closing = true
-		for _, f := range s.ends {
-			f()
-		}
-		if s.left != nil && len(s.conns) == 0 {
-			close(s.left)
-		}
+	first := !s.closing.Swap(true)
+	if s.left == nil { // never served
+		s.left = make(chan struct{})
+	}
+	if s.others != nil {
+		_ = s.others.Listener.Close()
+	}
+	if first && len(s.conns) == 0 {
+		close(s.left)
 	}
 	for c := range s.conns {
-		end(c)
+		tell(c)
 	}
-}
-
-func (s *Server) log(msg string, args ...any) { slog.Error(msg, args...) }
-
-// handover is the listener of the other server.
-type handover struct {
-	net.Listener
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func (h *handover) Accept() (net.Conn, error) {
-	select {
-	case c := <-h.conns:
-		return c, nil
-	case <-h.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (h *handover) Close() error {
-	h.once.Do(func() { close(h.done) })
-	return nil
-}
-
-// give hands a connection over with what was read of it.
-func (h *handover) give(c net.Conn, read []byte) {
-	select {
-	case h.conns <- &begun{Conn: c, read: read}:
-	case <-h.done:
-		_ = c.Close()
-	}
-}
-
-// begun is a connection of which something was read.
-type begun struct {
-	net.Conn
-	read []byte
-	over atomic.Bool
-}
-
-func (b *begun) Read(p []byte) (int, error) {
-	if b.over.Load() {
-		return b.Conn.Read(p)
-	}
-	n := copy(p, b.read)
-	if b.read = b.read[n:]; len(b.read) == 0 {
-		b.over.Store(true)
-	}
-	return n, nil
+	return s.left
 }

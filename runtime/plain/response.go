@@ -17,6 +17,7 @@ type response struct {
 	c      *conn
 	r      *http.Request
 	header http.Header
+	said   http.Header   // the headers when the status was said, where the head has to wait
 	out    *bufio.Writer // nil until the head is written
 	code   int
 	held   []byte // of a body whose length is not known yet
@@ -35,22 +36,31 @@ var writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, size) 
 
 func (w *response) Header() http.Header { return w.header }
 
-// WriteHeader notes the status; what the handler does to the headers until the
-// first byte of the body is sent still counts. 1xx answers are not sent.
+// WriteHeader says the status, and that the headers are as they are. 1xx answers
+// are not sent.
 func (w *response) WriteHeader(code int) {
-	if w.code == 0 && code >= 200 {
-		w.code = code
+	if w.code != 0 || code < 200 {
+		return
+	}
+	w.code = code
+	if _, said := w.header["Content-Length"]; said || bodiless(code) {
+		w.begin(w.header)
+	} else {
+		w.said = w.header.Clone()
 	}
 }
+
+// bodiless answers end with their head (RFC 9110 section 6.4.1).
+func bodiless(code int) bool { return code == http.StatusNoContent || code == http.StatusNotModified }
 
 func (w *response) Write(b []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	if w.out == nil {
-		if _, said := w.header["Content-Length"]; !said && len(w.held)+len(b) <= hold {
+		if len(w.held)+len(b) <= hold {
 			w.held = append(w.held, b...)
 			return len(b), nil
 		}
-		w.begin()
+		w.begin(w.said)
 	}
 	return w.write(b)
 }
@@ -83,11 +93,10 @@ func (w *response) write(b []byte) (int, error) {
 }
 
 // begin writes the head, and what was held after it.
-func (w *response) begin() {
+func (w *response) begin(h http.Header) {
 	w.out = writers.Get().(*bufio.Writer)
-	w.out.Reset(w.c.nc)
-	h := w.header
-	w.mute = w.r.Method == http.MethodHead || w.code == http.StatusNoContent || w.code == http.StatusNotModified
+	w.out.Reset(w.c)
+	w.mute = w.r.Method == http.MethodHead || bodiless(w.code)
 	w.length = -1
 	if v := h["Content-Length"]; len(v) > 0 {
 		n, err := strconv.ParseInt(v[0], 10, 64)
@@ -97,8 +106,11 @@ func (w *response) begin() {
 			w.length = n
 		}
 	}
-	if w.code == http.StatusNoContent {
+	if bodiless(w.code) {
 		delete(h, "Content-Length")
+	}
+	if w.code == http.StatusNotModified {
+		delete(h, "Content-Type")
 	}
 	w.chunks = !w.mute && w.length < 0
 	for _, v := range h["Connection"] {
@@ -134,11 +146,10 @@ var framing = map[string]bool{"Transfer-Encoding": true, "Connection": true}
 func (w *response) finish() bool {
 	w.WriteHeader(http.StatusOK)
 	if w.out == nil {
-		if _, said := w.header["Content-Length"]; !said && w.code != http.StatusNoContent && w.code != http.StatusNotModified &&
-			(w.r.Method != http.MethodHead || len(w.held) > 0) {
-			w.header["Content-Length"] = []string{strconv.Itoa(len(w.held))}
+		if w.r.Method != http.MethodHead || len(w.held) > 0 {
+			w.said["Content-Length"] = []string{strconv.Itoa(len(w.held))}
 		}
-		w.begin()
+		w.begin(w.said)
 	}
 	if w.chunks && w.broken == nil {
 		_, _ = w.out.WriteString("0\r\n")
@@ -177,7 +188,7 @@ func (w *response) release() {
 func (w *response) FlushError() error {
 	w.WriteHeader(http.StatusOK)
 	if w.out == nil {
-		w.begin()
+		w.begin(w.said)
 	}
 	if w.broken == nil {
 		w.broken = w.out.Flush()
@@ -188,12 +199,12 @@ func (w *response) FlushError() error {
 // Flush implements http.Flusher.
 func (w *response) Flush() { _ = w.FlushError() }
 
-// SetWriteDeadline bounds the writes that follow, to half a second.
+// SetWriteDeadline bounds the writes that follow, to a tick.
 func (w *response) SetWriteDeadline(t time.Time) error {
 	if t.IsZero() {
-		w.c.until.Store(0)
+		w.c.writeUntil.Store(0)
 	} else {
-		w.c.until.Store(t.UnixNano())
+		w.c.writeUntil.Store(t.UnixNano())
 	}
 	return nil
 }

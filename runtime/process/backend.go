@@ -33,9 +33,6 @@ type Config struct {
 	// Unprivileged makes each function run under a user id of its own. It
 	// needs root.
 	Unprivileged bool
-	// Launcher is launch.Self, or another binary that links that package. Without
-	// it functions have no walls around them.
-	Launcher string
 }
 
 // Backend runs functions as processes. It is a provider.Backend, and safe for

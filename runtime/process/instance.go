@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -18,7 +17,9 @@ import (
 
 // instance is one process, from exec to exit.
 type instance struct {
-	cmd       *exec.Cmd
+	process   *os.Process
+	home      string // its own folder
+	groups    *cgroup.Groups
 	group     *cgroup.Group
 	transport *forward.Server
 	exited    chan struct{}
@@ -48,25 +49,13 @@ func start(s *seat) (*instance, error) {
 	}
 	defer outW.Close()
 
-	cmd := exec.Command(s.p.binary.Path)
-	cmd.Args = []string{spec.Deployment.Service}
-	cmd.Dir = home
-	cmd.Env = environment(s, home)
-	cmd.Stdout, cmd.Stderr = outW, outW
-	cmd.ExtraFiles = []*os.File{socket}
-	group, clean, err := b.walls.enclose(cmd, s)
+	process, group, err := b.walls.start(s, outW, socket)
 	if err != nil {
 		_ = outR.Close()
 		return nil, err
 	}
-	defer clean()
-	if err := b.spawn.start(cmd); err != nil {
-		group.Remove()
-		_ = outR.Close()
-		return nil, err
-	}
 
-	p := &instance{cmd: cmd, group: group, exited: make(chan struct{})}
+	p := &instance{process: process, home: home, groups: b.walls.groups, group: group, exited: make(chan struct{})}
 	path := s.listener.Addr().String()
 	p.transport = forward.To(func(ctx context.Context) (net.Conn, error) {
 		var d net.Dialer
@@ -142,8 +131,12 @@ func lastOf(env []string) []string {
 // Transport reaches the process by its seat's socket.
 func (p *instance) Transport() http.RoundTripper { return p.transport }
 
-// AwaitReady polls /_/ready.
-func (p *instance) AwaitReady(ctx context.Context) error { return provider.AwaitReady(ctx, p) }
+// AwaitReady asks for /_/ready until it is so, and then prepares for the next
+// start, which nobody waits for yet.
+func (p *instance) AwaitReady(ctx context.Context) error {
+	defer func() { go p.groups.Prepare() }()
+	return provider.AwaitReady(ctx, p)
+}
 
 // Exited is closed when the process and everything it started has ended.
 func (p *instance) Exited() <-chan struct{} { return p.exited }

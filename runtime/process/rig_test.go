@@ -20,7 +20,6 @@ import (
 
 	"fnstore/kit/fault"
 	"fnstore/runtime/logs"
-	"fnstore/runtime/process/launch"
 	"fnstore/runtime/provider"
 	"fnstore/runtime/secrets"
 )
@@ -103,7 +102,7 @@ func open(t *testing.T, dir string) *rig {
 		t.Fatal(err)
 	}
 	b, err := Open(Config{
-		SockDir: filepath.Join(dir, "sock"), Secrets: vault, Logs: written, Unprivileged: os.Geteuid() == 0, Launcher: launch.Self,
+		SockDir: filepath.Join(dir, "sock"), Secrets: vault, Logs: written, Unprivileged: os.Geteuid() == 0,
 		Fetch: func(_ context.Context, ref string) (Binary, error) {
 			if strings.Contains(ref, "missing") {
 				return Binary{}, fault.New(fault.Invalid, "image_missing", "there is no image %s", ref)

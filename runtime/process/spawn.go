@@ -2,8 +2,10 @@ package process
 
 import (
 	"errors"
-	"os/exec"
+	"os"
 	"runtime"
+
+	"fnstore/runtime/process/launch"
 )
 
 // spawner starts processes from one thread that never ends. The kernel sends a
@@ -16,8 +18,13 @@ type spawner struct {
 }
 
 type job struct {
-	cmd  *exec.Cmd
-	done chan error
+	spec launch.Spec
+	done chan started
+}
+
+type started struct {
+	process *os.Process
+	err     error
 }
 
 func newSpawner() *spawner {
@@ -27,7 +34,8 @@ func newSpawner() *spawner {
 		for {
 			select {
 			case j := <-s.jobs:
-				j.done <- j.cmd.Start()
+				p, err := launch.Start(j.spec)
+				j.done <- started{p, err}
 			case <-s.quit:
 				return
 			}
@@ -38,13 +46,14 @@ func newSpawner() *spawner {
 
 var errClosed = errors.New("the store is stopping")
 
-func (s *spawner) start(cmd *exec.Cmd) error {
-	done := make(chan error, 1)
+func (s *spawner) start(spec launch.Spec) (*os.Process, error) {
+	done := make(chan started, 1)
 	select {
-	case s.jobs <- job{cmd, done}:
-		return <-done
+	case s.jobs <- job{spec, done}:
+		p := <-done
+		return p.process, p.err
 	case <-s.quit:
-		return errClosed
+		return nil, errClosed
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // Stop is a ladder: ask, wait, insist, and insist on the children too.
 func (p *instance) Stop(grace time.Duration) {
 	if grace > 0 {
-		p.signal(p.cmd.Process.Pid, syscall.SIGTERM)
+		p.signal(p.process.Pid, syscall.SIGTERM)
 		select {
 		case <-p.exited:
 		case <-time.After(grace):
@@ -21,7 +21,7 @@ func (p *instance) Stop(grace time.Duration) {
 
 // kill ends the process and every other one of its group, and waits for it.
 func (p *instance) kill() {
-	p.signal(-p.cmd.Process.Pid, syscall.SIGKILL)
+	p.signal(-p.process.Pid, syscall.SIGKILL)
 	<-p.exited
 }
 
@@ -39,17 +39,17 @@ func (p *instance) signal(to int, sig syscall.Signal) {
 // group's number cannot yet be another's, and only then lets the kernel forget
 // the process.
 func (p *instance) reap() {
-	pid := p.cmd.Process.Pid
+	pid := p.process.Pid
 	var info unix.Siginfo
 	for unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 	}
 	p.mu.Lock()
 	_ = syscall.Kill(-pid, syscall.SIGKILL)
-	err := p.cmd.Wait()
+	state, err := p.process.Wait()
 	p.reaped = true
 	why := p.doomed
 	p.mu.Unlock()
-	if p.how = p.cmd.ProcessState.String(); p.how == "" && err != nil {
+	if p.how = state.String(); err != nil {
 		p.how = err.Error()
 	}
 	if why == "" && p.group.OutOfMemory() {
@@ -60,7 +60,7 @@ func (p *instance) reap() {
 	}
 	// And whoever left the process group.
 	if p.group.Remove(); !p.group.Holds() {
-		sweep(p.cmd.Dir)
+		sweep(p.home)
 	}
 }
 
@@ -69,5 +69,5 @@ func (p *instance) condemn(why string) {
 	p.mu.Lock()
 	p.doomed = why
 	p.mu.Unlock()
-	p.signal(-p.cmd.Process.Pid, syscall.SIGKILL)
+	p.signal(-p.process.Pid, syscall.SIGKILL)
 }

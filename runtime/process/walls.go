@@ -4,12 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"fnstore/runtime/process/cgroup"
 	"fnstore/runtime/process/launch"
@@ -18,7 +14,6 @@ import (
 
 // walls is what this machine can put between a function and everything else.
 type walls struct {
-	launcher string // empty for none of them
 	landlock bool
 	mounts   bool // secrets are seen at launch.MountAt
 	groups   *cgroup.Groups
@@ -27,13 +22,8 @@ type walls struct {
 }
 
 func newWalls(cfg Config) *walls {
-	w := &walls{launcher: cfg.Launcher}
+	w := &walls{}
 	lack := func(format string, args ...any) { w.missing = append(w.missing, fmt.Sprintf(format, args...)) }
-	if w.launcher == "" {
-		lack("functions run without limits or a sandbox: no launcher is set")
-		w.groups, w.memory = &cgroup.Groups{}, newWatch()
-		return w
-	}
 	if w.landlock = launch.Landlock() > 0; !w.landlock {
 		lack("this kernel has no Landlock: a function reads and writes what its user may")
 	}
@@ -86,53 +76,40 @@ func (b *Backend) Walls() []string { return b.walls.missing }
 
 func (w *walls) close() { w.groups.Close() }
 
-// enclose makes cmd start behind the walls. The group is of this one process
+// start starts a process behind the walls. The group is of this one process
 // and those it starts.
-func (w *walls) enclose(cmd *exec.Cmd, s *seat) (*cgroup.Group, func(), error) {
-	uid, limits := s.p.spec.UID, s.p.spec.Limits
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if w.launcher == "" {
-		if uid != 0 {
-			cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}
-		}
-		return &cgroup.Group{}, func() {}, nil
-	}
-	group, err := w.groups.Make(s.id, cgroup.Bounds{Memory: limits.Memory, CPU: limits.CPU, Tasks: launch.MaxTasks})
+func (w *walls) start(s *seat, output, listener *os.File) (*os.Process, *cgroup.Group, error) {
+	home, secrets, limits := s.home(), s.p.secrets(), s.p.spec.Limits
+	group, err := w.groups.Make(cgroup.Bounds{Memory: limits.Memory, CPU: limits.CPU, Tasks: launch.MaxTasks})
 	if err != nil {
 		return nil, nil, err
 	}
-	secrets, mount := s.p.secrets(), ""
-	if w.mounts {
-		mount = secrets
-	}
-	spec, err := memfile(launch.Spec{
-		Path: cmd.Path, Args: cmd.Args, Env: cmd.Env, Parent: os.Getpid(), UID: uid, Groups: group.Procs(),
-		CountTasks: uid != 0 && !w.groups.Can(cgroup.Tasks),
-		Landlock:   w.landlock, Read: []string{secrets}, Write: []string{cmd.Dir}, Mount: mount,
-	}.Encode())
+	doors, dir, err := group.Doors()
 	if err != nil {
 		group.Remove()
 		return nil, nil, err
 	}
-	cmd.Path = w.launcher
-	cmd.Args = []string{w.launcher, launch.Argument, fmt.Sprint(3 + len(cmd.ExtraFiles))}
-	cmd.ExtraFiles = append(cmd.ExtraFiles, spec)
-	cmd.Env = []string{} // nil would be ours
-	return group, func() { _ = spec.Close() }, nil
-}
-
-// memfile is a file that has no name and no place on a disk.
-func memfile(b []byte) (*os.File, error) {
-	fd, err := unix.MemfdCreate("launch", unix.MFD_CLOEXEC)
+	defer func() {
+		for _, d := range append(doors, dir) {
+			_ = d.Close() // of nil too
+		}
+	}()
+	mount := ""
+	if w.mounts {
+		mount = secrets
+	}
+	process, err := s.p.b.spawn.start(launch.Spec{
+		Path: s.p.binary.Path, Args: []string{s.p.spec.Deployment.Service}, Env: environment(s, home), Dir: home,
+		Output: output, Listener: listener,
+		UID: s.p.spec.UID, Groups: doors, Cgroup: dir,
+		CountTasks: s.p.spec.UID != 0 && !w.groups.Can(cgroup.Tasks),
+		Landlock:   w.landlock, Read: []string{secrets}, Write: []string{home}, Mount: mount,
+	})
 	if err != nil {
-		return nil, fmt.Errorf("hand over the launch spec: %w", err)
+		group.Remove()
+		return nil, nil, err
 	}
-	f := os.NewFile(uintptr(fd), "launch")
-	if _, err := f.Write(b); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("hand over the launch spec: %w", err)
-	}
-	return f, nil
+	return process, group, nil
 }
 
 // hints are settings for the Go runtime that follow from the limits. What the

@@ -17,7 +17,7 @@ func parse(t *testing.T, text string) (*File, error) {
 }
 
 // A template pinned by a tag is fetched by #tag and named by @tag.
-func TestEveryKeyIsRead_R80(t *testing.T) {
+func TestEveryKeyIsRead_R27_R80(t *testing.T) {
 	f, err := parse(t, `version: 1.0
 provider:
   name: openfaas
@@ -123,6 +123,17 @@ func TestErrorsNameTheirPlace(t *testing.T) {
 		var at *Error
 		if err == nil || !strings.Contains(err.Error(), c.want) || !errors.As(err, &at) {
 			t.Errorf("%s: got %v, want %s", c.name, err, c.want)
+		}
+	}
+}
+
+// A name that some platform refuses is an error here, with its place, before
+// anything is built or made.
+func TestNamesThatAPlatformRefusesAreToldFirst_B49(t *testing.T) {
+	for _, name := range []string{"files.fifo", "process_files", "ProcessFiles", "-files", "files-", strings.Repeat("f", 64)} {
+		_, err := parse(t, head+"functions:\n  "+name+": {image: x}\n")
+		if err == nil || !strings.Contains(err.Error(), "stack.yml:5:3: function name") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

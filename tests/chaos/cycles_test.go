@@ -68,7 +68,7 @@ func TestNothingIsLeftOfWhatIsDeleted_R25(t *testing.T) {
 		memory = append(memory, resident(t))
 	}
 	t.Logf("%d cycles in %s: %d with a call, %d deleted before", cycles, time.Since(begun).Round(time.Second), called, unready)
-	untraced(t, before)
+	untraced(t, before, cycles/10)
 
 	// Memory goes up and down by what the collector has not got round to. So the
 	// middle of a hundred cycles is compared with the middle of the last hundred.

@@ -3,6 +3,7 @@ package chaos
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -76,6 +77,53 @@ func TestKillingFunctionsHurtsNoOther_R25(t *testing.T) {
 	t.Logf("%d calls ended with the process they were in, %d were told to come again", inside, waited)
 	if len(deaths) < 5 {
 		t.Errorf("only %d processes were killed", len(deaths))
+	}
+}
+
+// A call that is in a process when it is killed is answered 502, and never sent
+// a second time: nobody knows how far it had come. The next one finds the next
+// process.
+func TestACallEndsWithItsProcess(t *testing.T) {
+	const name = "cut-off"
+	must(t, stage.Deploy(actors.Function(name, stage.Probe)))
+	drop(t, name)
+	must(t, stage.Await(name, 1))
+	for n := range of(3, 20) {
+		status, first, err := stage.Say(name)
+		if err != nil || status != 200 {
+			t.Fatalf("%d %s %v", status, first, err)
+		}
+		type answer struct {
+			status int
+			body   string
+			err    error
+		}
+		answers := make(chan answer, 1)
+		go func() {
+			status, body, err := stage.Say(name + "?ms=60000")
+			answers <- answer{status, body, err}
+		}()
+		arrived(t, name)
+		for _, pid := range stage.PIDs(name) {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		if a := <-answers; a.err != nil || a.status != 502 || !strings.Contains(a.body, `"function_unreachable"`) {
+			t.Errorf("round %d: the call that was in it met %d %s %v", n, a.status, a.body, a.err)
+		}
+		if status, second, err := stage.Say(name); err != nil || status != 200 || second == first {
+			t.Errorf("round %d: the next call met %d %s %v", n, status, second, err)
+		}
+	}
+}
+
+// arrived waits until a call has reached the function's process: it has written
+// so into its log.
+func arrived(t *testing.T, name string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); metric(t, `gateway_function_invocation_inflight{function_name="`+name+`.openfaas-fn"}`) < 1; {
+		if time.Now().After(deadline) {
+			t.Fatal("the call does not arrive")
+		}
 	}
 }
 

@@ -19,7 +19,7 @@ func TestOverloadIsShedAloud(t *testing.T) {
 		env  []string
 	}{
 		{"bounded", 2000, []string{"probe_ms", "20", "max_inflight", "8"}}, // by the function: 400 a second
-		{"unbounded", 2000, []string{"probe_ms", "1000"}},                 // by the gateway
+		{"unbounded", 2000, []string{"probe_ms", "1000"}},                  // by the gateway
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			must(t, stage.Deploy(actors.Annotate(actors.Function(c.name, stage.Probe, c.env...), "fnstore.scale.max", "1")))

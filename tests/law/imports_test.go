@@ -15,6 +15,8 @@ import (
 //
 //	cmd ──▶ everything
 //	runtime ──▶ kit, connectors
+//	runtime/process, runtime/docker ──▶ runtime/provider, and not each other
+//	runtime/gateway ──▶ none of these three
 //	connectors/x ──▶ kit, connectors/hook, one driver
 //	functions/x ──▶ kit
 //	kit/x ──▶ kit, one outside module
@@ -84,8 +86,13 @@ func judge(p importer, families []string) (complaints []string) {
 				say(path, "a connector knows its source and connectors/hook. What two connectors share belongs to hook.")
 			}
 		case "runtime":
-			if to == "functions" {
+			switch {
+			case to == "functions":
 				say(path, "the runtime knows functions from the stack file only, so that any function can take their place.")
+			case backend(own) && backend(p.dir) && part(own) != part(p.dir):
+				say(path, "one backend does not know another. What both need belongs to runtime/provider.")
+			case backend(own) && (part(p.dir) == "provider" || part(p.dir) == "gateway"), part(own) == "provider" && part(p.dir) == "gateway":
+				say(path, "how functions run is behind an interface, so that a backend can take the place of another. Ask for what you need there.")
 			}
 		case "template":
 			say(path, "the template is pulled without the rest of the house and is built with the standard library alone.")
@@ -101,6 +108,16 @@ func judge(p importer, families []string) (complaints []string) {
 		say(strings.Join(names, " and "), "one tool, one weight: a function pays at every cold start for all it links. Split the package so that each part brings one outside module.")
 	}
 	return complaints
+}
+
+// backend is true for what runs functions in one way or another.
+func backend(dir string) bool { return part(dir) == "process" || part(dir) == "docker" }
+
+// part is the package of runtime that a folder belongs to.
+func part(dir string) string {
+	rest, _ := strings.CutPrefix(dir, "runtime/")
+	name, _, _ := strings.Cut(rest, "/")
+	return name
 }
 
 // standard is true for the standard library: no other path begins without a
@@ -165,6 +182,10 @@ func TestImportsAreJudged(t *testing.T) {
 		{"connectors/a", "fnstore/connectors/b github.com/a/b github.com/minio/minio-go/v7/pkg/set", 2},
 		{"runtime/a", "fnstore/runtime/b fnstore/connectors/hook github.com/a/b golang.org/x/sys/unix", 0},
 		{"runtime/a", "fnstore/functions/b fnstore/cmd/fnstore", 2},
+		{"runtime/docker", "fnstore/runtime/provider fnstore/runtime/docker/engine fnstore/runtime/forward", 0},
+		{"runtime/docker", "fnstore/runtime/process/launch", 1},
+		{"runtime/provider", "fnstore/runtime/process", 1},
+		{"runtime/gateway", "fnstore/runtime/provider fnstore/runtime/docker", 2},
 		{"template/golang-middleware/server", "net/http", 0},
 		{"template/golang-middleware/server", "fnstore/kit/wire", 1},
 		{"template/golang-middleware/server", "github.com/a/b", 1},

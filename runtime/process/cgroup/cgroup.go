@@ -4,16 +4,14 @@
 package cgroup
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,6 +35,11 @@ var bases atomic.Int64 // ever made by this process
 type Groups struct {
 	base    map[string]string // folder by controller; none where it cannot be had
 	unified bool              // version 2
+	made    atomic.Int64      // groups ever
+
+	mu     sync.Mutex
+	spare  *Group // that the next Make takes
+	closed bool
 }
 
 // Open finds the controllers that this process may use, and ends and
@@ -146,149 +149,3 @@ func makeBase(dir string) (string, bool) {
 
 // Can reports whether groups bound what the controller counts.
 func (g *Groups) Can(controller string) bool { return g.base[controller] != "" }
-
-// Close removes what Open made; no group may be left in it.
-func (g *Groups) Close() {
-	for _, dir := range g.base {
-		_ = os.Remove(dir)
-	}
-}
-
-// Bounds are what a group may use. 0 is no bound.
-type Bounds struct {
-	Memory int64 // bytes
-	CPU    int64 // thousandths of a processor
-	Tasks  int64 // processes and threads
-}
-
-// Group is one control group, in each tree that there is.
-type Group struct {
-	dirs    []string
-	memory  string // the folder that bounds memory, if one does
-	unified bool
-}
-
-// Make makes a group. Bounds whose controller cannot be had are left out.
-func (g *Groups) Make(name string, b Bounds) (*Group, error) {
-	out := &Group{unified: g.unified}
-	put := func(controller string, files ...[2]string) error {
-		base := g.base[controller]
-		if base == "" {
-			return nil
-		}
-		dir := filepath.Join(base, name)
-		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("make control group: %w", err)
-		}
-		if !slices.Contains(out.dirs, dir) {
-			out.dirs = append(out.dirs, dir)
-		}
-		for _, f := range files {
-			if err := set(dir, f[0], f[1]); err != nil {
-				return err
-			}
-		}
-		if controller == Memory {
-			out.memory = dir
-		}
-		return nil
-	}
-	const period = 100_000 // microseconds
-	quota := max(b.CPU*period/1000, 1000)
-	var err error
-	if b.Memory > 0 {
-		bytes := strconv.FormatInt(b.Memory, 10)
-		if g.unified {
-			err = put(Memory, [2]string{"memory.max", bytes}, [2]string{"memory.swap.max", "0"})
-		} else {
-			err = put(Memory, [2]string{"memory.limit_in_bytes", bytes}, [2]string{"memory.swappiness", "0"})
-		}
-	}
-	if err == nil && b.CPU > 0 {
-		if g.unified {
-			err = put(CPU, [2]string{"cpu.max", fmt.Sprint(quota, period)})
-		} else {
-			err = put(CPU, [2]string{"cpu.cfs_period_us", fmt.Sprint(period)}, [2]string{"cpu.cfs_quota_us", fmt.Sprint(quota)})
-		}
-	}
-	if err == nil && b.Tasks > 0 {
-		err = put(Tasks, [2]string{"pids.max", strconv.FormatInt(b.Tasks, 10)})
-	}
-	if err != nil {
-		out.Remove()
-		return nil, err
-	}
-	return out, nil
-}
-
-// Holds reports whether there is a group at all: then nothing that was started
-// in it escapes Remove.
-func (g *Group) Holds() bool { return len(g.dirs) > 0 }
-
-// Procs are the files that a process enters the group by, writing a 0.
-func (g *Group) Procs() []string {
-	procs := make([]string, len(g.dirs))
-	for i, d := range g.dirs {
-		procs[i] = filepath.Join(d, "cgroup.procs")
-	}
-	return procs
-}
-
-// OutOfMemory reports whether the kernel ended a process of the group because
-// the group had no memory left.
-func (g *Group) OutOfMemory() bool {
-	if g.memory == "" {
-		return false
-	}
-	file := "memory.oom_control"
-	if g.unified {
-		file = "memory.events"
-	}
-	b, _ := os.ReadFile(filepath.Join(g.memory, file))
-	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); len(f) == 2 && f[0] == "oom_kill" {
-			return f[1] != "0"
-		}
-	}
-	return false
-}
-
-// Remove ends every process that is still in the group, and removes it.
-func (g *Group) Remove() {
-	for _, d := range g.dirs {
-		remove(d)
-	}
-}
-
-// remove kills until nobody is left. A process that was killed is out of the
-// group a moment later, so a few rounds are needed; a thousand would mean that
-// the kernel does not let go of one, and then the next start tries again.
-func remove(dir string) {
-	for range 1000 {
-		b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
-		if err != nil {
-			return
-		}
-		for line := range strings.Lines(string(b)) {
-			if pid, err := strconv.Atoi(strings.TrimSpace(line)); err == nil && pid > 1 {
-				_ = unix.Kill(pid, unix.SIGKILL)
-			}
-		}
-		if os.Remove(dir) == nil {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
-// set writes a setting. Those of swap are not there on machines without it.
-func set(dir, file, value string) error {
-	err := os.WriteFile(filepath.Join(dir, file), []byte(value), 0)
-	if err != nil && strings.Contains(file, "swap") {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("set %s to %s: %w", file, value, err)
-	}
-	return nil
-}

@@ -3,8 +3,9 @@ package launch
 import (
 	"errors"
 	"os"
-	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // What a static program may need of the system: names and addresses, roots of
@@ -16,8 +17,7 @@ var (
 	writable = []string{"/dev/null", "/dev/zero", "/dev/full"}
 )
 
-// Rights and calls of linux/landlock.h, and the versions that brought them
-// (landlock(7)). The calls have the same numbers on every processor.
+// Rights of linux/landlock.h, and the versions that brought them (landlock(7)).
 const (
 	execute   = 1 << 0
 	writeFile = 1 << 1
@@ -40,19 +40,11 @@ const (
 
 	scopeAbstractSockets = 1 << 0 // 6
 	scopeSignals         = 1 << 1 // 6
-
-	sysCreateRuleset = 444
-	sysAddRule       = 445
-	sysRestrictSelf  = 446
-
-	flagVersion = 1
-	pathBeneath = 1
-	oPath       = 0x200000
 )
 
 // Landlock is the version that the kernel offers, 0 for none.
 func Landlock() int {
-	v, _, errno := syscall.RawSyscall(sysCreateRuleset, 0, 0, flagVersion)
+	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {
 		return 0
 	}
@@ -82,21 +74,31 @@ func handled(version int) (r ruleset, size uintptr) {
 	return r, unsafe.Sizeof(r)
 }
 
-func landlock(s Spec) error {
+// landlock makes the rules that a process restricts itself by, and gives their
+// descriptor.
+func landlock(s Spec) (rules int, err error) {
 	attr, size := handled(Landlock())
-	fd, _, errno := syscall.RawSyscall(sysCreateRuleset, uintptr(unsafe.Pointer(&attr)), size, 0)
+	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), size, 0)
 	if errno != 0 {
-		return os.NewSyscallError("landlock", errno)
+		return 0, os.NewSyscallError("landlock", errno)
 	}
-	rules := int(fd)
-	defer syscall.Close(rules)
+	rules = int(fd)
+	if err := permit(rules, s, attr.fs); err != nil {
+		_ = unix.Close(rules)
+		return 0, err
+	}
+	return rules, nil
+}
+
+// permit adds what the spec leaves, of the rights that are handled.
+func permit(rules int, s Spec, handled uint64) error {
 	for _, p := range readable {
 		if err := allow(rules, p, running); err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrPermission) {
 			return err
 		}
 	}
 	for _, p := range writable {
-		if err := allow(rules, p, (readFile|writeFile|truncate)&attr.fs); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := allow(rules, p, (readFile|writeFile|truncate)&handled); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
@@ -109,35 +111,32 @@ func landlock(s Spec) error {
 		}
 	}
 	for _, p := range s.Write {
-		if err := allow(rules, p, attr.fs&^never); err != nil {
+		if err := allow(rules, p, handled&^never); err != nil {
 			return err
 		}
-	}
-	if _, _, errno := syscall.RawSyscall(sysRestrictSelf, uintptr(rules), 0, 0); errno != 0 {
-		return os.NewSyscallError("landlock", errno)
 	}
 	return nil
 }
 
 // allow adds a rule for the path and all below it.
 func allow(rules int, path string, rights uint64) error {
-	fd, err := syscall.Open(path, oPath|syscall.O_CLOEXEC, 0)
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return &os.PathError{Op: "landlock", Path: path, Err: err}
 	}
-	defer syscall.Close(fd)
-	var st syscall.Stat_t
-	if err := syscall.Fstat(fd, &st); err != nil {
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
 		return &os.PathError{Op: "landlock", Path: path, Err: err}
 	}
-	if st.Mode&syscall.S_IFMT != syscall.S_IFDIR {
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
 		rights &= ofFiles
 	}
 	rule := struct { // packed in the kernel: what Go adds at the end is not read
 		rights uint64
 		fd     int32
 	}{rights, int32(fd)}
-	if _, _, errno := syscall.RawSyscall6(sysAddRule, uintptr(rules), pathBeneath, uintptr(unsafe.Pointer(&rule)), 0, 0, 0); errno != 0 {
+	if _, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(rules), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0); errno != 0 {
 		return &os.PathError{Op: "landlock", Path: path, Err: errno}
 	}
 	return nil

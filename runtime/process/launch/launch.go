@@ -1,176 +1,207 @@
+// Package launch starts programs behind walls: limits, a user of their own, no
+// privileges and no way to get some, and a file system that they can read little
+// of and write less. It does not know what a program is or why it runs.
+//
+// Most walls can only be put up by the process that they shall stand around,
+// between fork and exec, and there Go can run nothing: the child has one thread
+// and no runtime. But a child needs no Go to make system calls. So the parent
+// writes down all of them beforehand, in order and with every pointer in place,
+// and the child goes through the list and ends in exec. It is made with vfork
+// semantics, as package syscall makes its own: memory is not copied, the
+// parent's thread waits until the child has become the program, and what goes
+// wrong is in the parent's memory already.
 package launch
 
 import (
-	"errors"
+	"fmt"
+	"math"
 	"os"
-	"runtime"
-	"strconv"
+	"sync"
 	"syscall"
+	"time"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
-// Of linux/prctl.h, linux/capability.h and asm-generic/resource.h; the same on
-// every processor that Go runs Linux on, but not all in package syscall.
-const (
-	prSetPdeathsig  = 1
-	prCapbsetDrop   = 24
-	prSetNoNewPrivs = 38
-	capVersion3     = 0x20080522
-	rlimitNproc     = 6
+// late is how long a child may take to become the program. Tests have less
+// patience.
+var late = 5 * time.Second
 
-	sysCloseRange     = 436
-	closeRangeCloexec = 4
-)
-
-func init() {
-	if len(os.Args) != 3 || os.Args[1] != Argument {
-		return
+// Start starts the program. The process is killed when the calling thread ends
+// (prctl(2), PR_SET_PDEATHSIG): call it from one that does not. An error says
+// which wall could not be put up, or why the program cannot be run; then
+// nothing has been started.
+func Start(s Spec) (*os.Process, error) {
+	l, err := write(s)
+	if l != nil {
+		defer l.close()
 	}
-	// What goes wrong is the last line of the program's output, and the exit
-	// status is what shells use for a program that cannot be run.
-	_, _ = os.Stderr.WriteString("fnstore: cannot start the function: " + launch(os.Args[2]).Error() + "\n")
-	os.Exit(126)
+	if err != nil {
+		return nil, err
+	}
+	// Else a descriptor that another goroutine is about to mark as not to be
+	// inherited would be inherited.
+	syscall.ForkLock.Lock()
+	pid, errno := vfork(l)
+	syscall.ForkLock.Unlock()
+	if errno != 0 && s.Cgroup != nil { // an old kernel, or a container's filter
+		s.Cgroup = nil
+		return Start(s)
+	}
+	if errno != 0 {
+		return nil, os.NewSyscallError("fork", syscall.Errno(errno))
+	}
+	if l.wrong != 0 {
+		var status syscall.WaitStatus
+		for _, err := syscall.Wait4(int(pid), &status, 0, nil); err == syscall.EINTR; {
+			_, err = syscall.Wait4(int(pid), &status, 0, nil)
+		}
+		failed := l.steps[l.at]
+		return nil, fmt.Errorf("%s: %w", failed.what, l.wrong)
+	}
+	return os.FindProcess(int(pid))
 }
 
-func launch(number string) error {
-	// Most walls are put around one thread, and exec keeps those of the thread
-	// that calls it.
-	runtime.LockOSThread()
-	s, err := received(number)
-	if err != nil {
-		return err
-	}
-	closeFrom(number)
-	for _, procs := range s.Groups {
-		if err := os.WriteFile(procs, []byte("0"), 0); err != nil { // 0 is who writes
-			return err
+// write makes the list. The order matters: what takes rights comes before they
+// are given up, and the new user last, since from then on others of that user
+// may meddle.
+func write(s Spec) (*list, error) {
+	l := &list{}
+	l.add("make a process group", unix.SYS_SETPGID, 0, 0)
+	l.add("parent-death signal", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
+	l.hurry()
+	for _, g := range s.Groups {
+		if s.Cgroup != nil {
+			break // it is in there
 		}
+		l.add("enter "+g.Name(), unix.SYS_WRITE, g.Fd(), l.bytes([]byte("0")), 1)
 	}
 	if s.Mount != "" {
-		if err := mount(s.Mount); err != nil {
-			return err
-		}
+		l.add("unshare mounts", unix.SYS_UNSHARE, unix.CLONE_NEWNS)
+		// Else a mount would be seen everywhere: most systems share the root.
+		l.add("keep mounts to itself", unix.SYS_MOUNT, l.string(""), l.string("/"), l.string(""), unix.MS_REC|unix.MS_SLAVE)
+		l.add("mount "+MountAt, unix.SYS_MOUNT, l.string(s.Mount), l.string(MountAt), l.string(""), unix.MS_BIND)
 	}
-	if err := limit(s.CountTasks); err != nil {
-		return err
+	if s.Dir != "" {
+		l.add("enter "+s.Dir, unix.SYS_CHDIR, l.string(s.Dir))
 	}
-	if err := drop(s.UID); err != nil {
-		return err
+	if err := l.descriptors(s); err != nil {
+		return l, err
 	}
-	if err := prctl(prSetNoNewPrivs, 1); err != nil {
-		return os.NewSyscallError("no_new_privs", err)
+	if err := l.limits(s.CountTasks); err != nil {
+		return l, err
 	}
+	l.add("no_new_privs", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1)
 	if s.Landlock {
-		if err := landlock(s); err != nil {
-			return err
+		rules, err := landlock(s)
+		if err != nil {
+			return l, err
 		}
+		l.opened = append(l.opened, rules)
+		l.add("landlock", unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(rules), 0)
 	}
-	// A new user or a new thread loses the parent-death signal (prctl(2)); and
-	// the parent may have ended before the signal was asked for.
-	if err := prctl(prSetPdeathsig, uintptr(syscall.SIGKILL)); err != nil {
-		return os.NewSyscallError("parent-death signal", err)
-	}
-	if os.Getppid() != s.Parent {
-		return errors.New("who asked for it is gone")
-	}
-	return &os.PathError{Op: "exec", Path: s.Path, Err: syscall.Exec(s.Path, s.Args, s.Env)}
+	l.drop(s.UID)
+	// A new user loses the parent-death signal (prctl(2)); and the parent may have
+	// ended before the signal was asked for.
+	l.add("parent-death signal", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
+	l.add("who asked for it is gone", unix.SYS_GETPPID)
+	l.steps[len(l.steps)-1].want = uintptr(os.Getpid())
+	l.add("exec "+s.Path, unix.SYS_EXECVE, l.string(s.Path), l.strings(s.Args), l.strings(s.Env))
+	l.cgroup(s.Cgroup)
+	return l, nil
 }
 
-func prctl(option, value uintptr) error {
-	if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, option, value, 0, 0, 0, 0); errno != 0 {
-		return errno
+// hurry has the kernel end a child that does not get as far as exec, which
+// removes the timer: the parent's thread waits for it, and somebody of the same
+// user could have stopped it on its last steps.
+func (l *list) hurry() {
+	event := &struct {
+		value  uintptr
+		signo  int32
+		notify int32
+		rest   [12]uintptr
+	}{signo: int32(unix.SIGKILL)}
+	timer := new(int32) // a new process's first is 0
+	l.try(unix.SYS_TIMER_CREATE, unix.CLOCK_MONOTONIC, l.keep(unsafe.Pointer(event)), l.keep(unsafe.Pointer(timer)))
+	when := &struct{ every, first unix.Timespec }{first: unix.NsecToTimespec(int64(late))}
+	l.try(unix.SYS_TIMER_SETTIME, 0, 0, l.keep(unsafe.Pointer(when)), 0)
+}
+
+// descriptors puts what is handed over where programs look for it, and has all
+// others closed by exec: whoever started this process may have left some open.
+// A kernel before 5.11 cannot do it, and then those stay.
+func (l *list) descriptors(s Spec) error {
+	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: os.DevNull, Err: err}
 	}
+	l.opened = append(l.opened, null)
+	output, listener := null, null
+	if s.Output != nil {
+		output = int(s.Output.Fd())
+	}
+	last := 2
+	if s.Listener != nil {
+		listener, last = int(s.Listener.Fd()), 3
+	}
+	for to, from := range []int{null, output, output, listener}[:last+1] {
+		// One that is about to be overwritten is taken out of the way first.
+		high, err := unix.FcntlInt(uintptr(from), unix.F_DUPFD_CLOEXEC, 4)
+		if err != nil {
+			return os.NewSyscallError("duplicate a descriptor", err)
+		}
+		l.opened = append(l.opened, high)
+		l.add("hand over a descriptor", unix.SYS_DUP3, uintptr(high), uintptr(to), 0)
+	}
+	l.try(unix.SYS_CLOSE_RANGE, uintptr(last+1), math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
 	return nil
 }
 
-// closeFrom has every descriptor from the spec's on closed by exec. Those above it
-// were not handed over: whoever started the store left them open. A kernel
-// before 5.11 cannot do it, and then they stay.
-func closeFrom(number string) {
-	fd, err := strconv.Atoi(number)
-	if err == nil {
-		_, _, _ = syscall.RawSyscall(sysCloseRange, uintptr(fd), 1<<31-1, closeRangeCloexec)
-	}
-}
-
-// alone gives this thread, and what it becomes, mounts that nobody else sees.
-func alone() error {
-	if err := syscall.Unshare(syscall.CLONE_NEWNS); err != nil {
-		return os.NewSyscallError("unshare", err)
-	}
-	// Else a mount would be seen everywhere: most systems share the root.
-	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_SLAVE, ""); err != nil {
-		return &os.PathError{Op: "mount", Path: "/", Err: err}
-	}
-	return nil
-}
-
-// mount shows the folder at MountAt to this thread and what it becomes.
-func mount(folder string) error {
-	if err := alone(); err != nil {
-		return err
-	}
-	if err := syscall.Mount(folder, MountAt, "", syscall.MS_BIND, ""); err != nil {
-		return &os.PathError{Op: "mount", Path: MountAt, Err: err}
-	}
-	return nil
-}
-
-// limit sets what a process may have.
-func limit(tasks bool) error {
+// limits sets what the process may have.
+func (l *list) limits(tasks bool) error {
 	type bound struct {
 		what int
 		most uint64
 	}
-	bounds := []bound{{syscall.RLIMIT_NOFILE, MaxFiles}, {syscall.RLIMIT_CORE, 0}, {syscall.RLIMIT_FSIZE, MaxFileSize}}
+	bounds := []bound{{unix.RLIMIT_NOFILE, MaxFiles}, {unix.RLIMIT_CORE, 0}, {unix.RLIMIT_FSIZE, MaxFileSize}}
 	if tasks {
-		bounds = append(bounds, bound{rlimitNproc, MaxTasks})
+		bounds = append(bounds, bound{unix.RLIMIT_NPROC, MaxTasks})
 	}
 	for _, b := range bounds {
-		var l syscall.Rlimit
-		if err := syscall.Getrlimit(b.what, &l); err != nil {
+		may := new(unix.Rlimit)
+		if err := unix.Prlimit(0, b.what, nil, may); err != nil {
 			return os.NewSyscallError("getrlimit", err)
 		}
-		l.Max = min(l.Max, b.most)
-		l.Cur = l.Max
-		// By package syscall: its Exec would put back what the Go runtime found.
-		if err := syscall.Setrlimit(b.what, &l); err != nil {
-			return os.NewSyscallError("setrlimit", err)
-		}
+		may.Max = min(may.Max, b.most)
+		may.Cur = may.Max
+		l.add("setrlimit", unix.SYS_PRLIMIT64, 0, uintptr(b.what), l.keep(unsafe.Pointer(may)), 0)
 	}
 	return nil
 }
 
+// lastCap is the highest capability that the kernel knows.
+var lastCap = sync.OnceValue(func() (c uintptr) {
+	for unix.Prctl(unix.PR_CAPBSET_READ, c+1, 0, 0, 0) == nil {
+		c++
+	}
+	return c
+})
+
 // drop becomes the user and gives up every capability, and those that a file
 // could give back.
-func drop(uid int) error {
+func (l *list) drop(uid int) {
 	if os.Geteuid() == 0 {
-		for c := uintptr(0); ; c++ {
-			if err := prctl(prCapbsetDrop, c); err == syscall.EINVAL {
-				break // past the last one that the kernel knows
-			} else if err != nil {
-				return os.NewSyscallError("drop a capability", err)
-			}
+		for c := range lastCap() + 1 {
+			l.add("drop a capability", unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c)
 		}
 	}
-	if uid != 0 {
-		if err := syscall.Setgroups(nil); err != nil {
-			return os.NewSyscallError("setgroups", err)
-		}
-		if err := syscall.Setresgid(uid, uid, uid); err != nil {
-			return os.NewSyscallError("setresgid", err)
-		}
-		if err := syscall.Setresuid(uid, uid, uid); err != nil {
-			return os.NewSyscallError("setresuid", err)
-		}
+	if id := uintptr(uid); uid != 0 {
+		l.add("setgroups", unix.SYS_SETGROUPS, 0, 0)
+		l.add("setresgid", unix.SYS_SETRESGID, id, id, id)
+		l.add("setresuid", unix.SYS_SETRESUID, id, id, id)
 	}
-	header := struct {
-		version uint32
-		pid     int32
-	}{version: capVersion3}
-	var none [2]struct{ effective, permitted, inheritable uint32 }
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&none)), 0); errno != 0 {
-		return os.NewSyscallError("capset", errno)
-	}
-	return nil
+	header := &unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	none := new([2]unix.CapUserData)
+	l.add("capset", unix.SYS_CAPSET, l.keep(unsafe.Pointer(header)), l.keep(unsafe.Pointer(none)))
 }

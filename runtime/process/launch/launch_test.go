@@ -1,127 +1,231 @@
 package launch
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-var spec = Spec{
-	Path: "/bin/f", Args: []string{"f", "", "a=b"}, Env: []string{"A=1", "B=x=\ny", "EMPTY="}, Parent: 7, UID: 61184,
-	Groups: []string{"/sys/fs/cgroup/pids/x/cgroup.procs"}, CountTasks: true, Landlock: true, Read: []string{"/secrets"}, Write: []string{"/tmp/f"}, Mount: "/secrets",
-}
-
-func TestASpecIsReadAsItWasWritten(t *testing.T) {
-	for _, s := range []Spec{spec, {Path: "/bin/f"}} {
-		got, err := decode(s.Encode())
-		if err != nil || !reflect.DeepEqual(got, s) {
-			t.Errorf("%+v, %v; want %+v", got, err, s)
-		}
-	}
-	whole := spec.Encode()
-	for n := range whole { // an end in between is noticed, or walls would be missing
-		s, err := decode(whole[:n])
-		if err == nil && n > 0 && whole[n-1] != 0 {
-			t.Errorf("the first %d bytes: %+v", n, s)
-		}
-	}
-	for _, bad := range []string{"", "path=", "path=/f\x00uid=x\x00", "path=/f\x00wall=high\x00", "path", "\x00", "=\x00"} {
-		if s, err := decode([]byte(bad)); err == nil {
-			t.Errorf("%q: %+v", bad, s)
-		}
-	}
-}
-
-func FuzzSpec(f *testing.F) {
-	f.Add(spec.Encode())
-	f.Add([]byte("path=/f\x00uid=-1\x00"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := decode(b)
-		if err != nil {
-			return
-		}
-		again, err := decode(s.Encode())
-		if err != nil || !reflect.DeepEqual(again, s) {
-			t.Errorf("%+v became %+v, %v", s, again, err)
-		}
-	})
-}
-
-// command is the launcher's, with the spec as a file in dir.
-func command(s Spec, dir string) (*exec.Cmd, error) {
-	s.Env, s.Parent = []string{"PATH=/usr/bin:/bin"}, os.Getpid()
-	f, err := os.CreateTemp(dir, "spec")
-	if err != nil {
-		return nil, err
-	}
-	_ = os.Remove(f.Name())
-	cmd := exec.Command(Self, Argument, "3")
-	cmd.Env, cmd.ExtraFiles = []string{}, []*os.File{f}
-	_, err = f.Write(s.Encode())
-	return cmd, err
-}
-
-// start runs a program behind walls, as this test's own child.
-func start(t *testing.T, s Spec) (string, error) {
+// run starts a program from a thread that outlives it and gives its output.
+func run(t *testing.T, s Spec) (string, *os.ProcessState, error) {
 	t.Helper()
-	cmd, err := command(s, t.TempDir())
+	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := cmd.CombinedOutput()
-	return string(out), err
+	defer r.Close()
+	s.Output = w
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	p, err := Start(s)
+	_ = w.Close()
+	if err != nil {
+		return "", nil, err
+	}
+	out, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := p.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out), state, nil
+}
+
+func shell(script string) Spec {
+	return Spec{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: []string{"PATH=/usr/bin:/bin"}, Landlock: Landlock() > 0}
+}
+
+// user is one to become, when this process may.
+func user() int {
+	if os.Geteuid() == 0 {
+		return 61999
+	}
+	return 0
 }
 
 func TestTheProgramRunsBehindTheWalls(t *testing.T) {
-	out, err := start(t, Spec{Path: "/bin/sh", Args: []string{"sh", "-c", "ulimit -n; ulimit -c; grep -E 'NoNewPrivs|CapEff' /proc/self/status; ls /proc/self/fd | wc -w"}, Landlock: Landlock() > 0})
-	got := strings.Fields(out)
-	want := "8192 0 CapEff: 0000000000000000 NoNewPrivs: 1 4" // the fourth is of ls
-	if err != nil || strings.Join(got, " ") != want {
+	s := shell("ulimit -n; ulimit -c; grep -E 'NoNewPrivs|CapEff' /proc/self/status")
+	out, state, err := run(t, s)
+	if got := strings.Join(strings.Fields(out), " "); err != nil || !state.Success() || got != "8192 0 CapEff: 0000000000000000 NoNewPrivs: 1" {
+		t.Errorf("%q, %v, %v", got, state, err)
+	}
+	s = shell("id -u; id -g; id -G; grep CapBnd /proc/self/status")
+	s.UID = user()
+	out, _, err = run(t, s)
+	if got := strings.Join(strings.Fields(out), " "); err != nil || s.UID != 0 && got != "61999 61999 61999 CapBnd: 0000000000000000" {
 		t.Errorf("%q, %v", got, err)
 	}
 }
 
-func TestWhatCannotBeLaunchedSaysWhy(t *testing.T) {
+// What this process has open, has in its environment, and where it is, is not
+// for the program: descriptors that were left open by whoever started it as well.
+func TestNothingElseIsHandedOver(t *testing.T) {
+	t.Setenv("MINE", "secret")
+	left, err := unix.Open(os.DevNull, unix.O_RDONLY, 0) // without close-on-exec
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(left)
+	listener, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	dir := t.TempDir()
+	s := Spec{
+		Path: "/bin/sh", Args: []string{"its name", "-c", "echo $0; pwd; env | grep -v -e PWD -e _= | sort; echo /proc/$$/fd/*; readlink /proc/self/fd/0; ps -o pgid= -p $$; echo $$"},
+		Env: []string{"PATH=/usr/bin:/bin", "YOURS=a=b"}, Dir: dir, Listener: listener,
+	}
+	out, _, err := run(t, s)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if err != nil || len(lines) != 8 {
+		t.Fatalf("%q, %v", lines, err)
+	}
+	pid := lines[7]
+	// 4 is the folder that the shell looks into.
+	want := []string{"its name", dir, "PATH=/usr/bin:/bin", "YOURS=a=b", fmt.Sprintf("/proc/%[1]s/fd/0 /proc/%[1]s/fd/1 /proc/%[1]s/fd/2 /proc/%[1]s/fd/3 /proc/%[1]s/fd/4", pid), os.DevNull, pid}
+	for i := range want {
+		if strings.TrimSpace(lines[i]) != want[i] {
+			t.Errorf("line %d: %q, want %q", i, lines[i], want[i])
+		}
+	}
+}
+
+// A wall that cannot be put up is a start that fails, with its reason, and
+// leaves no process behind.
+func TestWhatCannotBeStartedSaysWhy(t *testing.T) {
 	plain := filepath.Join(t.TempDir(), "plain")
 	if err := os.WriteFile(plain, []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	closed, err := os.Open(plain) // cannot be written
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closed.Close()
 	for want, s := range map[string]Spec{
-		"no such file":      {Path: "/nowhere", Landlock: Landlock() > 0},
-		"no launch spec":    {},
-		"cgroup.procs":      {Path: "/bin/true", Groups: []string{"/nowhere/cgroup.procs"}},
-		"permission denied": {Path: plain, Args: []string{"plain"}},
+		"landlock /nowhere: no such file": {Path: "/nowhere", Landlock: true},
+		"exec /nowhere: no such file":     {Path: "/nowhere"},
+		"exec " + plain + ": permission":  {Path: plain, Args: []string{"plain"}},
+		"enter " + plain + ": bad file":   {Path: "/bin/true", Groups: []*os.File{closed}},
+		"enter /nowhere: no such file":    {Path: "/bin/true", Dir: "/nowhere"},
 	} {
-		out, err := start(t, s)
-		if err == nil || !strings.Contains(out, "fnstore: cannot start the function: ") || !strings.Contains(out, want) {
-			t.Errorf("%+v: %q, %v", s, out, err)
+		if s.Landlock && Landlock() == 0 {
+			continue
+		}
+		p, err := Start(s)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, %v; want %q", p, err, want)
 		}
 	}
+	if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != unix.ECHILD {
+		t.Errorf("child %d is left, %v", pid, err)
+	}
+}
+
+// The parent's thread waits for its child, so a child that is held up on its
+// way, by a stop signal of somebody with the same user, has an end.
+func TestAChildThatIsHeldUpIsEnded(t *testing.T) {
+	defer func(was time.Duration) { late = was }(late)
+	late = 50 * time.Millisecond
+	l, err := write(Spec{Path: "/bin/true", UID: user()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	last := l.steps[len(l.steps)-1]
+	l.steps = l.steps[:len(l.steps)-1]
+	l.add("wait without end", unix.SYS_PPOLL, 0, 0, 0, 0)
+	l.steps = append(l.steps, last)
+	pid, errno := vfork(l)
+	if errno != 0 {
+		t.Fatal(unix.Errno(errno))
+	}
+	var status unix.WaitStatus
+	if _, err := unix.Wait4(int(pid), &status, 0, nil); err != nil || status.Signal() != unix.SIGKILL {
+		t.Errorf("%v, %v", status, err)
+	}
+}
+
+// The child runs on the parent's memory and must leave it as it was, whatever
+// the other threads do.
+func TestManyStartsAtOnce(t *testing.T) {
+	var all sync.WaitGroup
+	for n := range 8 {
+		all.Go(func() {
+			for i := range 25 {
+				word := fmt.Sprint("word-", n, "-", i)
+				out, state, err := run(t, Spec{Path: "/bin/echo", Args: []string{"echo", word}, UID: user()})
+				if err != nil || !state.Success() || out != word+"\n" {
+					t.Errorf("%q, %v, %v", out, state, err)
+				}
+				runtime.GC()
+			}
+		})
+	}
+	all.Wait()
+}
+
+// A version 2 group is entered by being made in it.
+func TestTheProgramIsMadeInItsGroup(t *testing.T) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(mounts)) {
+		left, right, _ := strings.Cut(line, " - ")
+		if !strings.HasPrefix(right, "cgroup2 ") {
+			continue
+		}
+		dir := filepath.Join(strings.Fields(left)[4], fmt.Sprint("launch-test-", os.Getpid()))
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Skipf("no group can be made here: %v", err)
+		}
+		defer os.Remove(dir)
+		group, err := os.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer group.Close()
+		s := shell("grep ^0: /proc/self/cgroup")
+		s.Cgroup, s.UID = group, user()
+		out, _, err := run(t, s)
+		if errors.Is(err, unix.ENOSYS) || err != nil || !strings.HasSuffix(strings.TrimSpace(out), filepath.Base(dir)) {
+			t.Errorf("it is in %q, %v", out, err)
+		}
+		return
+	}
+	t.Skip("no control groups of version 2 are mounted")
 }
 
 // The test binary is also a parent to be killed.
 func TestMain(m *testing.M) {
 	if os.Getenv("LAUNCH_PARENT") != "" {
 		runtime.LockOSThread() // the signal comes when the thread that started it ends
-		cmd, _ := command(Spec{Path: "/bin/sleep", Args: []string{"sleep", "1000"}, UID: user()}, os.TempDir())
-		if err := cmd.Start(); err != nil {
+		p, err := Start(Spec{Path: "/bin/sleep", Args: []string{"sleep", "1000"}, UID: user()})
+		if err != nil {
 			panic(err)
 		}
-		fmt.Println(cmd.Process.Pid)
+		fmt.Println(p.Pid)
 		time.Sleep(time.Hour) // until it is killed
 	}
 	os.Exit(m.Run())
 }
 
 func TestTheProgramEndsWithItsParent(t *testing.T) {
-	parent := exec.Command(Self)
+	parent := exec.Command("/proc/self/exe")
 	parent.Env = append(os.Environ(), "LAUNCH_PARENT=yes")
 	out, err := parent.StdoutPipe()
 	if err != nil {
@@ -134,13 +238,6 @@ func TestTheProgramEndsWithItsParent(t *testing.T) {
 	if _, err := fmt.Fscan(out, &pid); err != nil {
 		t.Fatal(err)
 	}
-	for name := ""; name != "sleep\n"; { // it is past the launcher
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-		if err != nil {
-			t.Fatal(err)
-		}
-		name = string(b)
-	}
 	if err := parent.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -150,19 +247,11 @@ func TestTheProgramEndsWithItsParent(t *testing.T) {
 		if err != nil || string(b) != "sleep\n" {
 			return
 		}
-		if stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); bytes.Contains(stat, []byte(") Z ")) {
+		if stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); strings.Contains(string(stat), ") Z ") {
 			return // it waits for whoever collects orphans
 		}
 		if time.Now().After(deadline) {
 			t.Fatal("it lives on")
 		}
 	}
-}
-
-// user is one to become, when this process may.
-func user() int {
-	if os.Geteuid() == 0 {
-		return 61999
-	}
-	return 0
 }

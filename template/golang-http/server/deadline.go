@@ -104,14 +104,10 @@ func (k *link) set(due instant) {
 	}
 }
 
-// rest says that the call is over. One whose time ran out at that very moment
-// has taken the connection's context along, so no other call follows it.
+// rest says that the call is over.
 func (k *link) rest() {
 	k.mu.Lock()
 	k.call = nil
-	if k.life.over {
-		k.deaf.Store(true)
-	}
 	k.mu.Unlock()
 }
 
@@ -141,11 +137,9 @@ func (k *link) fire() {
 	if k.write.passed(at) {
 		k.Conn.SetWriteDeadline(long)
 	}
-	c := k.call
-	if c != nil && (k.life.over || c.due > at) {
-		if !k.life.over {
-			k.set(c.due)
-		}
+	c, raw := k.call, k.raw
+	if c != nil && at < c.due {
+		k.set(c.due)
 		c = nil
 	}
 	for _, l := range []limit{k.read, k.write} {
@@ -153,13 +147,12 @@ func (k *link) fire() {
 			k.set(l.at)
 		}
 	}
-	if c != nil {
-		k.life.over = true
-		close(k.life.done)
-	}
 	k.mu.Unlock()
-	if c != nil {
-		k.life.end()
+	switch {
+	case c == nil:
+	case raw:
+		k.life.end() // the answer is the handler's own
+	default:
 		c.expire()
 	}
 }

@@ -101,3 +101,14 @@ func (s *server) refuse(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusTooManyRequests)
 	fmt.Fprintf(w, "Concurrent request limit exceeded. Max concurrent requests: %d\n", s.maxInflight)
 }
+
+// healthcheck is the exit code of a probe that is run as a command: an image
+// from scratch has no cat to look for the lock file with.
+func healthcheck(lookup func(string) (string, bool)) int {
+	set, _ := readSettings(lookup)
+	if _, err := os.Lstat(set.lock); err != nil {
+		fmt.Fprintln(os.Stderr, "not taking requests:", err)
+		return 1
+	}
+	return 0
+}

@@ -31,33 +31,16 @@ type lines struct {
 	batch []byte
 	timer *time.Timer
 	armed bool
+
+	second     int64  // since 1970, of the last line
+	date, zone string // what that line's time begins and ends with
 }
 
 const (
 	maxWait  = 10 * time.Millisecond
 	maxBatch = 16 << 10 // bytes; a pipe holds 64 KiB
+	usual    = 512      // bytes of a line, at most as a rule
 )
-
-// add puts one line into the batch.
-func (l *lines) add(line []byte, now bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.batch)+len(line) > maxBatch {
-		l.send()
-	}
-	l.batch = append(l.batch, line...)
-	switch {
-	case now || len(l.batch) > maxBatch:
-		l.send()
-	case l.armed:
-	case l.timer == nil:
-		l.armed = true
-		l.timer = time.AfterFunc(maxWait, l.flush)
-	default:
-		l.armed = true
-		l.timer.Reset(maxWait)
-	}
-}
 
 // flush writes what waits.
 func (l *lines) flush() {
@@ -86,12 +69,12 @@ type line struct {
 	panicked, stack string
 }
 
-var buffers = sync.Pool{New: func() interface{} { b := make([]byte, 0, 512); return &b }}
-
+// write adds the call's line to the batch.
 func (l *lines) write(n line) {
-	p := buffers.Get().(*[]byte)
-	b := append((*p)[:0], `{"time":"`...)
-	b = n.at.AppendFormat(b, time.RFC3339Nano)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := append(l.batch, `{"time":"`...)
+	b = l.appendTime(b, n.at)
 	b = append(b, `","level":"`...)
 	if n.status >= 500 || n.trouble != "" {
 		b = append(b, "ERROR"...)
@@ -120,10 +103,28 @@ func (l *lines) write(n line) {
 		b = text(b, "panic", n.panicked, maxPanic)
 		b = text(b, "stack", n.stack, maxStack)
 	}
-	b = append(b, '}', '\n')
-	l.add(b, n.trouble != "" || n.status >= 500)
-	*p = b
-	buffers.Put(p)
+	l.batch = append(b, '}', '\n')
+	switch {
+	case n.trouble != "" || n.status >= 500 || len(l.batch) > maxBatch-usual:
+		l.send()
+	case l.armed:
+	case l.timer == nil:
+		l.armed = true
+		l.timer = time.AfterFunc(maxWait, l.flush)
+	default:
+		l.armed = true
+		l.timer.Reset(maxWait)
+	}
+}
+
+// appendTime writes t as RFC 3339 has it, to the microsecond. What two lines of
+// one second have in common is made once.
+func (l *lines) appendTime(b []byte, t time.Time) []byte {
+	if s := t.Unix(); s != l.second || l.date == "" {
+		l.second, l.date, l.zone = s, t.Format("2006-01-02T15:04:05."), t.Format("Z07:00")
+	}
+	b = appendMicros(append(b, l.date...), int64(t.Nanosecond()/1e3))
+	return append(b, l.zone...)
 }
 
 // appendSeconds writes d as seconds with six digits, of-watchdog's form.
@@ -133,12 +134,17 @@ func appendSeconds(b []byte, d time.Duration) []byte {
 		us = 0
 	}
 	b = strconv.AppendInt(b, us/1e6, 10)
-	b = append(b, '.')
-	frac := us % 1e6
-	for unit := int64(1e5); unit > 0; unit /= 10 {
-		b = append(b, byte('0'+frac/unit%10))
+	return appendMicros(append(b, '.'), us%1e6)
+}
+
+// appendMicros writes a number below a million with six digits.
+func appendMicros(b []byte, n int64) []byte {
+	var digits [6]byte
+	for i := len(digits) - 1; i >= 0; i-- {
+		digits[i] = byte('0' + n%10)
+		n /= 10
 	}
-	return b
+	return append(b, digits[:]...)
 }
 
 func text(b []byte, key, value string, max int) []byte {

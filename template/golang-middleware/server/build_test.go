@@ -185,12 +185,41 @@ func TestBuildRefuses(t *testing.T) {
 }
 
 // The starter that faas-cli new copies is built as it is.
-func TestStarterBuilds(t *testing.T) {
+func TestStarterBuilds_R81(t *testing.T) {
 	ctx, err := buildContext(t.TempDir(), "../function")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if log, err := buildIn(ctx, filepath.Join(t.TempDir(), "handler")); err != nil {
 		t.Errorf("%v\n%s", err, log)
+	}
+}
+
+// A function is one static program without symbols, without a path of the
+// machine that built it, and not packed (a packed one unpacks itself into memory
+// at every start). The server around an empty handler is small.
+func TestHowAFunctionIsCompiled_R18(t *testing.T) {
+	ctx := laid(t, map[string]string{"handler.go": stock})
+	out := filepath.Join(t.TempDir(), "handler")
+	if log, err := buildIn(ctx, out); err != nil {
+		t.Fatalf("%v\n%s", err, log)
+	}
+	for _, s := range static(t, out).Sections {
+		if s.Name == ".symtab" || strings.HasPrefix(s.Name, ".debug") || strings.HasPrefix(s.Name, ".zdebug") {
+			t.Errorf("section %s ships", s.Name)
+		}
+	}
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{ctx, os.TempDir() + "/", "UPX!"} {
+		if bytes.Contains(b, []byte(path)) {
+			t.Errorf("%q is in the program", path)
+		}
+	}
+	const most = 7 << 20
+	if len(b) > most {
+		t.Errorf("%d bytes, more than %d", len(b), most)
 	}
 }

@@ -57,6 +57,7 @@ func TestBusyConnectionsAreWaitedFor(t *testing.T) {
 	}
 	// A server at its limit can be told to stop.
 	f.Process.Signal(interrupt)
+	f.await("draining") // the same signal twice at once is one
 	f.Process.Signal(interrupt)
 	<-f.exited
 }

@@ -30,16 +30,19 @@ func problem(status int, code, detail, callID string) []byte {
 		`,"detail":"` + detail + `","code":"` + code + `","call_id":"` + callID + `"}` + "\n")
 }
 
-// expire runs when the deadline has passed.
+// expire runs when the deadline has passed. Who decides that the call ends here
+// ends its context too, and with it the connection's.
 func (c *call) expire() {
 	c.ending.Lock()
 	defer c.ending.Unlock()
 	switch {
 	case c.state.CompareAndSwap(fresh, expired):
+		c.link.life.end()
 		c.status.Store(http.StatusGatewayTimeout)
 		c.log("exec_timeout", nil)
 		c.say504()
 	case c.state.CompareAndSwap(begun, aborted):
+		c.link.life.end()
 		c.log("exec_timeout", nil)
 		reset(c.link)
 	}
@@ -123,7 +126,9 @@ func (c *call) broken(value interface{}) {
 	h[internalHeader] = []string{internalValue}
 	c.WriteHeader(http.StatusInternalServerError)
 	c.Write(body)
-	http.NewResponseController(c.rw).Flush()
+	if value == nil { // net/http will not come back to it
+		http.NewResponseController(c.rw).Flush()
+	}
 	if c.state.CompareAndSwap(begun, done) {
 		c.log("panic", p)
 	}

@@ -78,11 +78,15 @@ func (l *life) AfterFunc(f func()) (stop func() bool) {
 	}
 }
 
-// end tells those who asked.
+// end ends it, and all that is made from it, once.
 func (l *life) end() {
 	l.link.mu.Lock()
 	after := l.after
 	l.after = nil
+	if !l.over {
+		l.over = true
+		close(l.done)
+	}
 	l.link.mu.Unlock()
 	for _, f := range after {
 		if f != nil {

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -42,7 +43,12 @@ type Options struct {
 
 // Main serves handler until SIGTERM or SIGINT and ends the process: with 0
 // when every request was answered, else with 1. A second signal stops waiting.
+// With the argument -run-healthcheck it only tells, as of-watchdog does, whether
+// another process of this function takes requests.
 func Main(handler http.Handler) {
+	if len(os.Args) == 2 && strings.TrimLeft(os.Args[1], "-") == "run-healthcheck" {
+		os.Exit(healthcheck(os.LookupEnv))
+	}
 	ctx, drain := context.WithCancel(context.Background())
 	force := make(chan struct{})
 	asked := make(chan os.Signal, 2)

@@ -25,6 +25,7 @@ import (
 
 	"fnstore/runtime/gateway"
 	"fnstore/runtime/logs"
+	"fnstore/runtime/plain"
 	"fnstore/runtime/process"
 	"fnstore/runtime/provider"
 	"fnstore/runtime/secrets"
@@ -85,10 +86,11 @@ func serve(binary string) error {
 	}
 	g := gateway.New(gateway.Config{Provider: backend, Secrets: vault, Logs: written, User: "admin", Password: "bench", Version: "bench"})
 	srv := &http.Server{Handler: g, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 60 * time.Second, MaxHeaderBytes: 64 << 10}
-	go func() { _ = srv.Serve(gateway.Limit(l, gateway.MaxConns, gateway.MaxConnsPerIP)) }()
+	front := &plain.Server{Handler: g, Prefix: gateway.Functions, Other: srv}
+	go func() { _ = front.Serve(gateway.Limit(l, gateway.MaxConns, gateway.MaxConnsPerIP)) }()
 	fmt.Println(l.Addr())
 	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
-	return srv.Close()
+	return front.Close()
 }
 
 // build makes the echo function's program from the template.

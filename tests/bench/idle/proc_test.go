@@ -34,14 +34,13 @@ func TestWakeUpsAreCounted(t *testing.T) {
 		if _, err := in.Write([]byte("\n")); err != nil {
 			t.Fatal(err)
 		}
-		for asleep := before; ; { // until it has read the line and sleeps again
+		for woken := false; !woken; { // until it has read the line and sleeps again
 			now, err := look(pid)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if now.wakes(asleep, pid) > 0 {
+			if woken = now.wakes(before, pid) > 0; woken {
 				before = now
-				break
 			}
 		}
 	}

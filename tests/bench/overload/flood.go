@@ -39,6 +39,7 @@ type measured struct {
 	goodput  map[int]float64
 	p99      map[int]time.Duration
 	tally    map[int]load.Tally
+	cost     string // of a call at 10 times
 }
 
 func (c flood) measure(out io.Writer, stage *actors.Stage, rounds int, length time.Duration) ([]report.Row, error) {
@@ -55,7 +56,7 @@ func (c flood) measure(out io.Writer, stage *actors.Stage, rounds int, length ti
 		rounds, length = max(rounds/4, 1), 4*length
 	}
 	for n := range rounds {
-		m, err := c.round(plan, length)
+		m, err := c.round(stage, plan, length)
 		if err != nil {
 			return nil, err
 		}
@@ -63,12 +64,13 @@ func (c flood) measure(out io.Writer, stage *actors.Stage, rounds int, length ti
 		for _, times := range floods {
 			fmt.Fprintf(out, "  at %2d×: %4.0f/s answered, p99 %6.1f ms; %s\n", times, m.goodput[times], ms(m.p99[times]), m.tally[times])
 		}
+		fmt.Fprintf(out, "  each call at 10×: %s\n", m.cost)
 		all = append(all, m)
 	}
 	return c.rows(all), stage.Remove(c.name)
 }
 
-func (c flood) round(plan load.Plan, length time.Duration) (m measured, err error) {
+func (c flood) round(stage *actors.Stage, plan load.Plan, length time.Duration) (m measured, err error) {
 	m = measured{goodput: map[int]float64{}, p99: map[int]time.Duration{}, tally: map[int]load.Tally{}}
 	ctx := context.Background()
 	plan.Rate = 20 // a twentieth of the capacity, or a fifth where that is small
@@ -88,8 +90,10 @@ func (c flood) round(plan load.Plan, length time.Duration) (m measured, err erro
 	m.capacity = load.Goodput(saturated, begun.Add(m.unloaded), length)
 	for _, times := range floods {
 		plan.Rate = m.capacity * float64(times)
+		before := used(stage, c.name)
 		begun := time.Now()
 		calls := load.Run(ctx, plan, m.unloaded+length)
+		m.cost = used(stage, c.name).since(before, len(calls))
 		m.goodput[times] = load.Goodput(calls, begun.Add(m.unloaded), length)
 		m.p99[times] = load.Quantile(load.Times(calls), 0.99)
 		m.tally[times] = load.Count(calls)

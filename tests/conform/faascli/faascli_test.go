@@ -15,7 +15,7 @@ import (
 func TestFaasCLI(t *testing.T) {
 	j := newJudge(t)
 	for _, step := range []func(){
-		j.login, j.deploy, j.looks, j.invokes, j.reads, j.submits, j.keepsSecrets, j.shops, j.namesSpaces, j.templates, j.builds, j.removes,
+		j.login, j.deploy, j.looks, j.invokes, j.reads, j.submits, j.keepsSecrets, j.shops, j.namesSpaces, j.templates, j.pins, j.builds, j.removes,
 	} {
 		step()
 	}

@@ -64,7 +64,7 @@ func (p *page) stable(s string) string {
 
 // What faas-cli prints in the order of a Go map, which has none.
 var (
-	listed   = regexp.MustCompile(`(?m)(^-  .*\n)+`)
+	listed   = regexp.MustCompile(`(?m)(^-  .*\n)+|(^ [a-z_]+: .*\n)+`)
 	deployed = regexp.MustCompile(`(Deploying: .*\n\nDeployed\. .*\nURL: .*\n+)+`)
 )
 

@@ -17,9 +17,9 @@ import (
 	"fnstore/runtime/services/servicestest"
 )
 
-// With the real queue: 202 is a row, the row is the call, and a call that waits
-// can be cancelled.
-func TestAcceptedIsCommitted(t *testing.T) {
+// queued is a gateway with the real queue behind it.
+func queued(t *testing.T) (*gateway.Gateway, *pgxpool.Pool) {
+	t.Helper()
 	url := servicestest.Postgres(t)
 	dir, err := fs.Sub(queue.Migrations, "migrations")
 	if err != nil {
@@ -34,11 +34,17 @@ func TestAcceptedIsCommitted(t *testing.T) {
 	}
 	t.Cleanup(pool.Close)
 	r := open(t, nil)
-	g := gateway.New(gateway.Config{
+	return gateway.New(gateway.Config{
 		Provider: &provider{r, map[string]http.RoundTripper{"echo": http.DefaultTransport}}, User: "admin", Password: "correct horse",
 		Enqueue: func(ctx context.Context, n queue.New) (queue.Accepted, error) { return queue.Enqueue(ctx, pool, n) },
 		Cancel:  func(ctx context.Context, id string) (bool, error) { return queue.Cancel(ctx, pool, id) },
-	})
+	}), pool
+}
+
+// With the real queue: 202 is a row, the row is the call, and a call that waits
+// can be cancelled.
+func TestAcceptedIsCommitted(t *testing.T) {
+	g, pool := queued(t)
 	call := func(method, path, body, id string) int {
 		t.Helper()
 		req := httptest.NewRequest(method, path, strings.NewReader(body))
@@ -78,5 +84,45 @@ func TestAcceptedIsCommitted(t *testing.T) {
 	}
 	if code := call("DELETE", "/async-function/second", "", "x"); code != 404 {
 		t.Errorf("a call under way was cancelled: %d", code)
+	}
+}
+
+// An asynchronous call has an id, whoever chose it, by which it is known and
+// cancelled, once. Nothing calls back yet, so a caller who counts on that is
+// told at once.
+func TestAnAsyncCallIsKnownByItsID_R82(t *testing.T) {
+	g, pool := queued(t)
+	do := func(method, path string, headers ...string) *httptest.ResponseRecorder {
+		t.Helper()
+		req := httptest.NewRequest(method, path, strings.NewReader("body"))
+		for i := 0; i < len(headers); i += 2 {
+			req.Header.Set(headers[i], headers[i+1])
+		}
+		if method == http.MethodDelete {
+			req.SetBasicAuth("admin", "correct horse")
+		}
+		w := httptest.NewRecorder()
+		g.ServeHTTP(w, req)
+		return w
+	}
+	made := do("POST", "/async-function/echo")
+	id := made.Header().Get("X-Call-Id")
+	if made.Code != 202 || made.Body.Len() != 0 || id == "" {
+		t.Fatalf("%d %q, id %q", made.Code, made.Body, id)
+	}
+	if w := do("POST", "/async-function/echo", "X-Call-Id", "mine-1"); w.Code != 202 || w.Header().Get("X-Call-Id") != "mine-1" {
+		t.Errorf("%d, id %q", w.Code, w.Header().Get("X-Call-Id"))
+	}
+	for _, want := range []int{202, 404} {
+		if w := do("DELETE", "/async-function/"+id); w.Code != want {
+			t.Errorf("cancel: %d, want %d", w.Code, want)
+		}
+	}
+	list, err := queue.Claim(t.Context(), pool, 1, []queue.Want{{Function: "echo", Room: 10}})
+	if err != nil || len(list) != 1 || list[0].CallID != "mine-1" {
+		t.Errorf("what is left to do: %+v, %v", list, err)
+	}
+	if w := do("POST", "/async-function/echo", "X-Callback-Url", "http://127.0.0.1:1/"); w.Code != 400 || w.Header().Get("Content-Type") != "application/problem+json" {
+		t.Errorf("a callback: %d %s", w.Code, w.Body)
 	}
 }

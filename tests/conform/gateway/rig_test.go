@@ -18,14 +18,17 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"fnstore/kit/fault"
+	"fnstore/runtime/forward"
 	"fnstore/runtime/gateway"
 	"fnstore/runtime/logs"
+	"fnstore/runtime/plain"
 	"fnstore/runtime/secrets"
 )
 
 // rig is a gateway with two functions: echo, and other that nobody may reach.
 type rig struct {
-	*httptest.Server
+	front  *plain.Server
+	addr   string
 	g      *gateway.Gateway
 	system atomic.Int64 // requests that reached something under /system or /ui/
 	other  atomic.Int64
@@ -51,10 +54,8 @@ type provider struct {
 	to map[string]http.RoundTripper
 }
 
-func dialer(addr string) *http.Transport {
-	return &http.Transport{DisableCompression: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "tcp", addr)
-	}}
+func dialer(addr string) http.RoundTripper {
+	return forward.To(func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", addr) })
 }
 
 func (p *provider) Deploy(context.Context, types.FunctionDeployment) error {
@@ -113,17 +114,22 @@ func open(t *testing.T, further map[string]http.RoundTripper) *rig {
 		Patience: 100 * time.Millisecond, UI: http.HandlerFunc(count),
 		System: []gateway.Route{{Pattern: "GET /system/canary", Serve: func(w http.ResponseWriter, req *http.Request) error { count(w, req); return nil }}},
 	})
-	r.Server = httptest.NewUnstartedServer(r.g)
-	r.Config.ReadHeaderTimeout, r.Config.MaxHeaderBytes = 200*time.Millisecond, 64<<10
-	r.Config.IdleTimeout = 20 * time.Millisecond // how long send waits for a further answer
-	r.Start()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.addr = l.Addr().String()
+	other := &http.Server{Handler: r.g, ReadHeaderTimeout: 200 * time.Millisecond, MaxHeaderBytes: 64 << 10,
+		IdleTimeout: 20 * time.Millisecond} // how long send waits for a further answer
+	r.front = &plain.Server{Handler: r.g, Prefix: gateway.Functions, Other: other, Tick: 5 * time.Millisecond}
+	go func() { _ = r.front.Serve(l) }()
 	t.Cleanup(r.end)
 	return r
 }
 
 // end returns when nothing is under way any more.
 func (r *rig) end() {
-	r.Close()
+	_ = r.front.Close()
 	for _, f := range r.functions {
 		f.Close()
 	}
@@ -159,7 +165,7 @@ type answer struct {
 // nothing more to say.
 func (r *rig) send(t *testing.T, request string) (answers []answer) {
 	t.Helper()
-	c, err := net.Dial("tcp", r.Listener.Addr().String())
+	c, err := net.Dial("tcp", r.addr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,6 +84,20 @@ func Handle(w http.ResponseWriter, r *http.Request) {
 	case "log":
 		slog.Info("said by the handler", "n", 1)
 		fmt.Println("plain")
+	case "exit":
+		os.Exit(3)
+	case "overflow":
+		overflow(0)
+	case "big": // more than any buffer holds
+		for {
+			if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+				slog.Info("big", "error", err.Error())
+				return
+			}
+		}
+	case "read": // to the end, and says how that was
+		n, err := io.Copy(ioutil.Discard, r.Body)
+		slog.Info("read", "n", n, "error", fmt.Sprint(err))
 	case "nothing":
 	case "nofile": // leaves itself few descriptors
 		n, _ := strconv.ParseUint(r.URL.Query().Get("n"), 10, 32)
@@ -109,3 +123,5 @@ func Handle(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, "ok")
 	}
 }
+
+func overflow(n int) int { return overflow(n+1) + 1 }

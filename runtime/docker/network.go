@@ -1,0 +1,104 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"sync"
+)
+
+// network is the bridge that this store's containers are on. They reach no
+// other container there. What they may reach of this machine's loopback is led
+// through the bridge's own address, a port for each service, and for them alone.
+type network struct {
+	ID, Name string
+	IPAM     struct {
+		Config []struct{ Subnet, Gateway string }
+	}
+
+	engine   *engine
+	services []string
+
+	mu    sync.Mutex
+	leads map[string]net.Listener // by service
+}
+
+func openNetwork(ctx context.Context, e *engine, name, store string) (*network, error) {
+	n := &network{engine: e, leads: map[string]net.Listener{}}
+	err := e.get(ctx, "/networks/"+name, n)
+	if absent(err) {
+		if err := e.call(ctx, http.MethodPost, "/networks/create", object{
+			"Name": name, "Driver": "bridge", "CheckDuplicate": true,
+			"Labels":  map[string]string{labelStore: store},
+			"Options": map[string]string{"com.docker.network.bridge.enable_icc": "false"},
+		}, nil); err != nil {
+			return nil, fmt.Errorf("make the network %s: %w", name, err)
+		}
+		err = e.get(ctx, "/networks/"+name, n)
+	}
+	return n, err
+}
+
+// serves tells whether a service on loopback can be reached from a container.
+func (n *network) serves(address string) bool { return slices.Contains(n.services, address) }
+
+// translate gives a URL of a service on loopback the address by which a
+// container gets there. Every other value stays as it is.
+func (n *network) translate(value []byte) ([]byte, error) {
+	u, ok := loopback(value)
+	if !ok || !n.serves(u.Host) {
+		return value, nil
+	}
+	address, err := n.lead(u.Host)
+	if err != nil {
+		return nil, err
+	}
+	u.Host = address
+	return []byte(u.String()), nil
+}
+
+// lead opens the way to a service, once.
+func (n *network) lead(service string) (string, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if l := n.leads[service]; l != nil {
+		return l.Addr().String(), nil
+	}
+	for _, c := range n.IPAM.Config {
+		gateway, err := netip.ParseAddr(c.Gateway)
+		if err != nil {
+			continue
+		}
+		subnet, err := netip.ParsePrefix(c.Subnet)
+		if err != nil {
+			continue
+		}
+		l, err := net.Listen("tcp", netip.AddrPortFrom(gateway, 0).String())
+		if err != nil {
+			return "", fmt.Errorf("listen for containers: %w", err)
+		}
+		n.leads[service] = l
+		slog.Info("containers reach a service of this store", "service", service, "at", l.Addr().String(), "for", subnet.String())
+		go forward(l, subnet, service)
+		return l.Addr().String(), nil
+	}
+	return "", fmt.Errorf("the network %s has no address of this machine", n.Name)
+}
+
+// close takes the network away. Containers that are still on it keep it.
+func (n *network) close(ctx context.Context) error {
+	n.mu.Lock()
+	for _, l := range n.leads {
+		_ = l.Close()
+	}
+	n.mu.Unlock()
+	if err := n.engine.call(ctx, http.MethodDelete, "/networks/"+url.PathEscape(n.ID), nil, nil); err != nil && !absent(err) {
+		return fmt.Errorf("remove the network %s: %w", n.Name, err)
+	}
+	return nil
+}
