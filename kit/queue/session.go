@@ -32,7 +32,24 @@ func Join(ctx context.Context, conn *pgx.Conn) (*Session, error) {
 	if _, err := conn.Exec(ctx, "listen "+Channel); err != nil {
 		return nil, fmt.Errorf("join the queue: %w", err)
 	}
+	if err := Notify(ctx, conn); err != nil { // those who thought that they were alone are not
+		return nil, fmt.Errorf("join the queue: %w", err)
+	}
 	return s, nil
+}
+
+// Alone reports whether there is no other session. Whoever joins notifies, so
+// the answer holds until Wait returns.
+func (s *Session) Alone(ctx context.Context, db DB) (alone bool, err error) {
+	err = db.QueryRow(ctx, `
+select not exists (
+    select from pg_locks where locktype = 'advisory' and classid = $1 and objid <> $2::oid and objsubid = 2
+      and database = (select oid from pg_database where datname = current_database()))`,
+		lockClass, uint32(s.ID)).Scan(&alone)
+	if err != nil {
+		return false, fmt.Errorf("look for others at the queue: %w", err)
+	}
+	return alone, nil
 }
 
 // Wait returns when NOTIFY says that a message may be waiting, or ctx ends. Any

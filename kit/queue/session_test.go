@@ -7,25 +7,61 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"fnstore/kit/queue"
 )
 
+func join(t *testing.T, db *pgxpool.Pool) *queue.Session {
+	t.Helper()
+	conn, err := pgx.ConnectConfig(t.Context(), db.Config().ConnConfig.Copy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := queue.Join(t.Context(), conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Who is alone may look less often; so whoever comes wakes it.
+func TestWhoJoinsIsNoticed(t *testing.T) {
+	db := open(t)
+	alone := func(s *queue.Session) bool {
+		t.Helper()
+		is, err := s.Alone(t.Context(), db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return is
+	}
+	first := join(t, db)
+	defer first.Leave(context.Background())
+	if err := first.Wait(t.Context()); err != nil { // it hears of itself
+		t.Fatal(err)
+	}
+	if !alone(first) {
+		t.Error("the only session is not alone")
+	}
+	second := join(t, db)
+	if err := first.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if alone(first) || alone(second) {
+		t.Error("of two sessions one is alone")
+	}
+	if err := second.Leave(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for !alone(first) { // the server notices in its own time
+	}
+}
+
 // The advisory lock of a worker that is gone frees its messages at once.
 func TestASessionThatIsGoneIsSweptAtOnce(t *testing.T) {
 	db := open(t)
-	join := func() *queue.Session {
-		conn, err := pgx.ConnectConfig(t.Context(), db.Config().ConnConfig.Copy())
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := queue.Join(t.Context(), conn)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	alive, dying := join(), join()
+	alive, dying := join(t, db), join(t, db)
 	defer alive.Leave(context.Background())
 	enqueue(t, db, queue.New{})
 	enqueue(t, db, queue.New{})
@@ -62,15 +98,11 @@ func TestReleaseSpendsNothing(t *testing.T) {
 
 func TestNotifyWakesAWaiter(t *testing.T) {
 	db := open(t)
-	conn, err := pgx.ConnectConfig(t.Context(), db.Config().ConnConfig.Copy())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := queue.Join(t.Context(), conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := join(t, db)
 	defer s.Leave(context.Background())
+	if err := s.Wait(t.Context()); err != nil { // it hears of itself
+		t.Fatal(err)
+	}
 	if err := queue.Notify(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}

@@ -48,18 +48,20 @@ type Config struct {
 
 // Delivery is one worker. Any number may run on one queue.
 type Delivery struct {
-	cfg    Config
-	pool   database
-	client *http.Client
-	log    *slog.Logger
-	look   time.Duration // see lookAnyway
+	cfg             Config
+	pool            database
+	client          *http.Client
+	log             *slog.Logger
+	look, lookAlone time.Duration // see lookAnyway
 
 	done  chan outcome  // attempts that ended
 	wake  chan struct{} // there may be something to claim
 	holds chan struct{} // a lease was taken
 	ended chan struct{} // leases were given up
 
-	swept time.Time // when it was last seen who lives; of the session's goroutine
+	// Of the session's goroutine alone.
+	swept time.Time // when it was last seen who lives
+	alone bool      // nobody else was there
 
 	mu   sync.Mutex
 	held map[queue.Key]*attempt
@@ -111,7 +113,7 @@ func Open(ctx context.Context, cfg Config) (*Delivery, error) {
 		return nil, fmt.Errorf("delivery: %w", err)
 	}
 	return &Delivery{
-		cfg: cfg, pool: pool, log: slog.Default().With("part", "delivery"), look: lookAnyway,
+		cfg: cfg, pool: pool, log: slog.Default().With("part", "delivery"), look: lookAnyway, lookAlone: lookAlone,
 		client: &http.Client{
 			Transport:     &http.Transport{MaxIdleConnsPerHost: 256, IdleConnTimeout: time.Minute, DisableCompression: true},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -13,7 +13,7 @@ const LookAnyway = lookAnyway
 
 // Looking has a worker look by itself after d and not after LookAnyway.
 func Looking(after time.Duration) func(*Delivery) {
-	return func(d *Delivery) { d.look = after }
+	return func(d *Delivery) { d.look, d.lookAlone = after, after }
 }
 
 // Overhear hands every statement that a worker sends to heard.

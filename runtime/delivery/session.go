@@ -17,6 +17,9 @@ const (
 	// lost or never sent. It is shorter than a lease, so no lease can begin and
 	// end unseen: a message is due again when its lease is over, and not later.
 	lookAnyway = 9 * time.Second
+	// lookAlone is the same for one that has nobody beside it, and so no lease
+	// of another's to miss. Who joins notifies.
+	lookAlone = 30 * time.Second
 	// lookForeign is how often it looks whether those who hold leases live: one
 	// that dies tells nobody. While nobody else holds any it does not.
 	lookForeign = time.Second
@@ -62,13 +65,13 @@ func (d *Delivery) session(ctx, work context.Context) error {
 		waiting.Wait()
 		_ = s.Leave(context.WithoutCancel(ctx))
 	}()
-	return d.attend(ctx, work, s.ID, lost)
+	return d.attend(ctx, work, s, lost)
 }
 
 // attend claims when it is told to and when it has foreseen that something is
 // due, and sleeps in between. Nothing else of a worker that has nothing to do
 // wakes up.
-func (d *Delivery) attend(ctx, work context.Context, session int32, lost <-chan error) error {
+func (d *Delivery) attend(ctx, work context.Context, s *queue.Session, lost <-chan error) error {
 	d.Wake() // nobody tells what was there before us
 	timer := time.NewTimer(d.look)
 	defer timer.Stop()
@@ -78,14 +81,15 @@ func (d *Delivery) attend(ctx, work context.Context, session int32, lost <-chan 
 	for {
 		select {
 		case <-d.wake:
-			if d.claim(ctx, work, session) > 0 {
+			d.alone = false // for all we know
+			if d.claim(ctx, work, s.ID) > 0 {
 				patience = settle
 			}
 			if soon := time.Now().Add(settle); soon.Before(next) {
 				at(soon)
 			}
 		case <-timer.C:
-			in, took := d.ahead(ctx, work, session)
+			in, took := d.ahead(ctx, work, s)
 			if in == 0 { // due, and perhaps not to be had
 				if patience = min(2*patience, crowded); took > 0 {
 					patience = settle
@@ -106,7 +110,7 @@ func (d *Delivery) attend(ctx, work context.Context, session int32, lost <-chan 
 
 // ahead asks for the outlook and does what is due by it. It gives how long to
 // sleep, 0 when something was due and may still be, and how many it has claimed.
-func (d *Delivery) ahead(ctx, work context.Context, session int32) (in time.Duration, took int) {
+func (d *Delivery) ahead(ctx, work context.Context, s *queue.Session) (in time.Duration, took int) {
 	want, err := d.room(ctx)
 	var o queue.Outlook
 	if err == nil {
@@ -114,7 +118,7 @@ func (d *Delivery) ahead(ctx, work context.Context, session int32) (in time.Dura
 		for i, w := range want {
 			names[i] = w.Function
 		}
-		o, err = queue.Foresee(ctx, d.pool, session, names)
+		o, err = queue.Foresee(ctx, d.pool, s.ID, names)
 	}
 	var freed int64
 	if now := time.Now(); err == nil && o.Foreign && now.Sub(d.swept) >= lookForeign {
@@ -133,14 +137,23 @@ func (d *Delivery) ahead(ctx, work context.Context, session int32) (in time.Dura
 		return rejoin, 0
 	}
 	if o.Claim || freed > 0 {
-		took = d.claim(ctx, work, session)
+		took = d.claim(ctx, work, s.ID)
 	}
 	if o.Claim || o.Bury || freed > 0 {
 		return 0, took
 	}
-	in = min(o.In, d.look)
-	if o.Foreign {
-		in = min(in, max(time.Until(d.swept.Add(lookForeign)), time.Millisecond))
+	switch {
+	case o.Foreign:
+		return min(o.In, d.look, max(time.Until(d.swept.Add(lookForeign)), time.Millisecond)), took
+	case o.In <= d.look:
+		return o.In, took
+	case !d.alone: // it is asked once for all the looks until somebody wakes us
+		if d.alone, err = s.Alone(ctx, d.pool); err != nil && ctx.Err() == nil {
+			d.log.Warn("could not look for other workers", "cause", err)
+		}
 	}
-	return in, took
+	if d.alone {
+		return min(o.In, d.lookAlone), took
+	}
+	return d.look, took
 }

@@ -154,7 +154,7 @@ func (g *Gateway) cancel(w http.ResponseWriter, r *http.Request, id string) {
 	}
 	wire.Serve(w, r, func(w http.ResponseWriter, r *http.Request) error {
 		found := false
-		if goodCallID.MatchString(id) {
+		if goodCallID(id) {
 			var err error
 			if found, err = g.cfg.Cancel(r.Context(), id); err != nil {
 				return err

@@ -6,36 +6,37 @@ import (
 	"time"
 )
 
-// expiryTick is how late a call may end, at most. A timer for each call would
-// be exact, and wake a thread for each call.
+// expiryTick is how late a call may end, at most, when its time is over or its
+// client has gone. A timer for each call would be exact, and wake a thread for
+// each call.
 const expiryTick = 100 * time.Millisecond
 
 // expiry ends calls whose time is over.
 type expiry struct {
 	mu      sync.Mutex
-	ends    map[*call]context.CancelCauseFunc
+	calls   map[*lifetime]struct{}
 	looking bool // the clock runs
 }
 
 // begin gives the call a context that ends with the client's, with the call's
 // time, or when over is called.
-func (e *expiry) begin(c *call) (ctx context.Context, over func()) {
-	ctx, cancel := context.WithCancelCause(c.r.Context())
+func (e *expiry) begin(c *call) (ctx *lifetime, over func()) {
+	ctx = &lifetime{Context: c.r.Context(), until: c.start.Add(c.timeout)}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.ends == nil {
-		e.ends = map[*call]context.CancelCauseFunc{}
+	if e.calls == nil {
+		e.calls = map[*lifetime]struct{}{}
 	}
-	e.ends[c] = cancel
+	e.calls[ctx] = struct{}{}
 	if !e.looking {
 		e.looking = true
 		go e.look()
 	}
 	return ctx, func() {
 		e.mu.Lock()
-		delete(e.ends, c)
+		delete(e.calls, ctx)
 		e.mu.Unlock()
-		cancel(context.Canceled)
+		ctx.end(context.Canceled)
 	}
 }
 
@@ -45,16 +46,96 @@ func (e *expiry) look() {
 	defer ticks.Stop()
 	for now := range ticks.C {
 		e.mu.Lock()
-		if len(e.ends) == 0 {
+		if len(e.calls) == 0 {
 			e.looking = false
 			e.mu.Unlock()
 			return
 		}
-		for c, cancel := range e.ends {
-			if now.Sub(c.start) > c.timeout {
-				cancel(context.DeadlineExceeded)
+		var over []*lifetime
+		for l := range e.calls {
+			if now.After(l.until) || l.Context.Err() != nil {
+				over = append(over, l)
 			}
 		}
 		e.mu.Unlock()
+		for _, l := range over {
+			if err := l.Context.Err(); err != nil {
+				l.end(err)
+			} else {
+				l.end(context.DeadlineExceeded)
+			}
+		}
 	}
+}
+
+// lifetime is the context of a call: that of its request, looked at by a clock
+// instead of watched.
+type lifetime struct {
+	context.Context
+	until time.Time
+
+	mu    sync.Mutex
+	err   error
+	done  chan struct{} // made when somebody asks
+	after map[*func()]struct{}
+}
+
+func (l *lifetime) Deadline() (time.Time, bool) { return l.until, true }
+
+func (l *lifetime) Done() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.done == nil {
+		l.done = make(chan struct{})
+		if l.err != nil {
+			close(l.done)
+		}
+	}
+	return l.done
+}
+
+func (l *lifetime) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+// AfterFunc is what context.AfterFunc asks for; without it that would start a
+// goroutine for each call.
+func (l *lifetime) AfterFunc(f func()) (stop func() bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		go f()
+		return func() bool { return false }
+	}
+	if l.after == nil {
+		l.after = map[*func()]struct{}{}
+	}
+	key := &f
+	l.after[key] = struct{}{}
+	return func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		_, waits := l.after[key]
+		delete(l.after, key)
+		return waits
+	}
+}
+
+// end ends it once.
+func (l *lifetime) end(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return
+	}
+	l.err = err
+	if l.done != nil {
+		close(l.done)
+	}
+	for f := range l.after {
+		go (*f)()
+	}
+	l.after = nil
 }

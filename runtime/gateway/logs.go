@@ -97,7 +97,7 @@ func logCall(q url.Values) (string, error) {
 	if len(ids) == 0 {
 		return "", nil
 	}
-	if id := ids[len(ids)-1]; goodCallID.MatchString(id) {
+	if id := ids[len(ids)-1]; goodCallID(id) {
 		return id, nil
 	}
 	return "", fault.New(fault.Unprocessable, "bad_log_request", "could not parse the log request: call_id is no call id")

@@ -3,7 +3,6 @@ package gateway
 import (
 	"net/http"
 	"net/url"
-	"regexp"
 	"runtime"
 	"strings"
 
@@ -89,7 +88,7 @@ func target(rest string) (name, path string, err error) {
 		}
 		name = base
 	}
-	if !functionName.MatchString(name) {
+	if !functionName(name) {
 		return "", "", noFunction(name)
 	}
 	if !found {
@@ -98,18 +97,38 @@ func target(rest string) (name, path string, err error) {
 	return name, "/" + path, nil
 }
 
-// functionName is an RFC 1123 label.
-var functionName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+// functionName accepts an RFC 1123 label.
+func functionName(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		case c == '-' && i > 0 && i < len(s)-1:
+		default:
+			return false
+		}
+	}
+	return s != "" && len(s) <= 63
+}
 
 func noFunction(name string) error {
 	return fault.New(fault.NotFound, "function_not_found", "there is no function %q", name)
 }
 
-// goodCallID is what a caller may choose as call id; anything else is replaced.
-var goodCallID = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
+// goodCallID is what a caller may choose as call id, 1 to 64 letters, digits and
+// hyphens; anything else is replaced.
+func goodCallID(id string) bool {
+	for i := range len(id) {
+		switch c := id[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-':
+		default:
+			return false
+		}
+	}
+	return id != "" && len(id) <= 64
+}
 
 func callID(r *http.Request) string {
-	if ids := r.Header.Values(wire.CallID); len(ids) == 1 && goodCallID.MatchString(ids[0]) {
+	if ids := r.Header[wire.CallID]; len(ids) == 1 && goodCallID(ids[0]) {
 		return ids[0]
 	}
 	return queue.CallID()

@@ -17,7 +17,6 @@ import (
 	"time"
 )
 
-
 // Server serves Handler. Its other requests, and its bounds, are Other's, whose
 // Handler is usually the same.
 type Server struct {

@@ -121,7 +121,7 @@ func (w *response) begin(h http.Header) {
 	_, _ = w.out.WriteString(" ")
 	_, _ = w.out.WriteString(http.StatusText(w.code))
 	_, _ = w.out.WriteString("\r\n")
-	_ = h.WriteSubset(w.out, framing)
+	writeHeader(w.out, h)
 	if w.chunks {
 		_, _ = w.out.WriteString("Transfer-Encoding: chunked\r\n")
 	}
@@ -138,9 +138,6 @@ func (w *response) begin(h http.Header) {
 	}
 }
 
-// framing is this package's matter and not the handler's.
-var framing = map[string]bool{"Transfer-Encoding": true, "Connection": true}
-
 // finish completes the answer and tells whether another may follow on the
 // connection.
 func (w *response) finish() bool {
@@ -153,7 +150,7 @@ func (w *response) finish() bool {
 	}
 	if w.chunks && w.broken == nil {
 		_, _ = w.out.WriteString("0\r\n")
-		_ = w.trailers().Write(w.out)
+		writeHeader(w.out, w.trailers())
 		_, _ = w.out.WriteString("\r\n")
 	}
 	if err := w.out.Flush(); err != nil || w.broken != nil || !w.mute && w.length >= 0 && w.sent != w.length {

@@ -23,14 +23,15 @@ func main() {
 	rounds := flag.Int("rounds", 8, "interleaved rounds")
 	length := flag.Duration("for", time.Second, "of one measurement")
 	only := flag.String("only", "", "one of waits, works, open, slow")
+	clients := flag.Int("clients", 1000, "slow clients")
 	flag.Parse()
-	if err := run(os.Stdout, *only, *rounds, *length); err != nil {
+	if err := run(os.Stdout, *only, *rounds, *length, *clients); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(out io.Writer, only string, rounds int, length time.Duration) (err error) {
+func run(out io.Writer, only string, rounds int, length time.Duration, clients int) (err error) {
 	store, err := storetest.Open()
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func run(out io.Writer, only string, rounds int, length time.Duration) (err erro
 		rows = append(rows, got...)
 	}
 	if only == "" || only == "slow" {
-		got, err := slow(out, stage, max(rounds*int(length/time.Second), 10))
+		got, err := slow(out, stage, clients, max(rounds*int(length/time.Second), 10))
 		if err != nil {
 			return err
 		}

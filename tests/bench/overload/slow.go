@@ -12,10 +12,8 @@ import (
 	"fnstore/tests/chaos/sloth"
 )
 
-const clients = 1000
-
-// slow measures a probe without slow clients and beside a thousand of them.
-func slow(out io.Writer, stage *actors.Stage, seconds int) ([]report.Row, error) {
+// slow measures a probe without slow clients and beside so many of them.
+func slow(out io.Writer, stage *actors.Stage, clients, seconds int) ([]report.Row, error) {
 	const name = "trickled"
 	if err := stage.Deploy(actors.Function(name, stage.Probe)); err != nil {
 		return nil, err
@@ -38,7 +36,7 @@ func slow(out io.Writer, stage *actors.Stage, seconds int) ([]report.Row, error)
 	fmt.Fprintf(out, "overload, %d slow clients for %s: %s; %d held at first, %d at the end\n  probe: %s\n", clients, length, herd, held, last, tally)
 	note := fmt.Sprintf("%.1f ms without, and the middle %.1f ms; %d to %d held", ms(alone), ms(load.Quantile(load.Times(beside), 0.5)), min(held, last), max(held, last))
 	return []report.Row{
-		{Section: "overload", What: "1,000 slow clients: p99 of a probe of the same function", Got: ms(p99), Unit: "ms", Bar: 50, Note: note},
-		{Section: "overload", What: "1,000 slow clients: the probe's errors", Got: float64(tally.Calls - tally.OK), Note: fmt.Sprint("of ", tally.Calls, " calls")},
+		{Section: "overload", What: fmt.Sprint(clients, " slow clients: p99 of a probe of the same function"), Got: ms(p99), Unit: "ms", Bar: 50, Note: note},
+		{Section: "overload", What: fmt.Sprint(clients, " slow clients: the probe's errors"), Got: float64(tally.Calls - tally.OK), Note: fmt.Sprint("of ", tally.Calls, " calls")},
 	}, stage.Remove(name)
 }
