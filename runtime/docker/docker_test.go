@@ -181,7 +181,7 @@ func TestStrangersAreTurnedAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	go forward(l, netip.MustParsePrefix("172.18.0.0/16"), "127.0.0.1:1")
+	go relay(l, netip.MustParsePrefix("172.18.0.0/16"), "127.0.0.1:1")
 	c, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

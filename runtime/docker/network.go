@@ -84,7 +84,7 @@ func (n *network) lead(service string) (string, error) {
 		}
 		n.leads[service] = l
 		slog.Info("containers reach a service of this store", "service", service, "at", l.Addr().String(), "for", subnet.String())
-		go forward(l, subnet, service)
+		go relay(l, subnet, service)
 		return l.Addr().String(), nil
 	}
 	return "", fmt.Errorf("the network %s has no address of this machine", n.Name)

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"fnstore/runtime/forward"
 	"fnstore/runtime/provider"
 )
 
@@ -21,7 +22,7 @@ type container struct {
 	seat      *seat
 	id        string
 	address   string
-	transport *http.Transport
+	transport *forward.Server
 	gone      context.Context // done when nothing runs in it any more
 	left      context.CancelFunc
 	exited    chan struct{}
@@ -58,19 +59,7 @@ func (s *seat) start(ctx context.Context, id string) (_ *container, err error) {
 	c := &container{b: b, seat: s, id: id, exited: make(chan struct{})}
 	c.gone, c.left = context.WithCancel(context.Background())
 	c.address = b.addressOf(d, portOf(s.p.spec.Deployment.EnvVars))
-	c.transport = &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			if ctx.Value(probing{}) != nil {
-				return c.dial(ctx)
-			}
-			return s.dial(ctx)
-		},
-		DisableCompression:  true, // what the function wrote is what the caller gets
-		MaxIdleConnsPerHost: 256,
-		IdleConnTimeout:     60 * time.Second,
-		WriteBufferSize:     16 << 10,
-		ReadBufferSize:      16 << 10,
-	}
+	c.transport = forward.To(s.dial)
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
@@ -122,7 +111,7 @@ func (c *container) end(code int, lost error) {
 	if err == nil && d.State.Error != "" {
 		c.how += ": " + d.State.Error
 	}
-	c.transport.CloseIdleConnections()
+	c.transport.Close()
 	c.b.discard(c.id)
 	close(c.exited)
 }
@@ -149,15 +138,23 @@ func (b *Backend) discard(id string) {
 	})
 }
 
-// Transport reaches the container's port.
+// Transport reaches the container's port, or that of the one which takes its
+// place.
 func (c *container) Transport() http.RoundTripper { return c.transport }
 
-// probing marks a request that is for one container and no other.
-type probing struct{}
+// probe is a container that is reached itself, and no other in its place.
+type probe struct {
+	*container
+	direct *forward.Server
+}
+
+func (p probe) Transport() http.RoundTripper { return p.direct }
 
 // AwaitReady polls /_/ready.
 func (c *container) AwaitReady(ctx context.Context) error {
-	if err := provider.AwaitReady(context.WithValue(ctx, probing{}, true), c); err != nil {
+	direct := forward.To(c.dial)
+	defer direct.Close()
+	if err := provider.AwaitReady(ctx, probe{c, direct}); err != nil {
 		return err
 	}
 	c.seat.set(c)

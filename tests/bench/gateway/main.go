@@ -1,24 +1,26 @@
-// Package gateway measures what the gateway costs: the same function server
+// Command gateway measures what the gateway costs: the same function server
 // called directly and through the gateway, both as processes of their own, with
 // everything on that is on by default. Rounds are interleaved and ratios are
 // taken within a round, so that a busy machine weighs on both alike. It does
 // not know what the gateway does.
-package gateway
+package main
 
 import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
 
 	"github.com/openfaas/faas-provider/types"
@@ -29,20 +31,26 @@ import (
 	"fnstore/runtime/process"
 	"fnstore/runtime/provider"
 	"fnstore/runtime/secrets"
+	"fnstore/tests/bench/report"
 )
 
 // asGateway makes this program a gateway: it names the function's binary.
 const asGateway = "FNSTORE_BENCH_GATEWAY"
 
-func TestMain(m *testing.M) {
+func main() {
+	rounds := flag.Int("rounds", 9, "interleaved rounds")
+	length := flag.Duration("for", time.Second, "of one measurement")
+	flag.Parse()
+	err := error(nil)
 	if binary := os.Getenv(asGateway); binary != "" {
-		if err := serve(binary); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
+		err = serve(binary)
+	} else {
+		err = compare(os.Stdout, *rounds, *length)
 	}
-	os.Exit(m.Run())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 // serve is the store's gateway and process backend with one function, echo. It
@@ -94,94 +102,118 @@ func serve(binary string) error {
 }
 
 // build makes the echo function's program from the template.
-func build(b *testing.B) string {
-	dir := b.TempDir()
-	root, err := exec.Command("go", "env", "GOMOD").Output()
+func build(dir string) (string, error) {
+	mod, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
-		b.Fatal(err)
+		return "", err
 	}
+	root := filepath.Dir(strings.TrimSpace(string(mod)))
 	binary, context := filepath.Join(dir, "echo"), filepath.Join(dir, "context")
 	copied := exec.Command("sh", "-c", `cp -R template/golang-middleware "$0" && cp -R tests/bench/server/testdata/echo/. "$0/function"`, context)
-	copied.Dir = filepath.Dir(strings.TrimSpace(string(root)))
-	script := exec.Command("sh", "build.sh", binary)
-	for _, c := range []*exec.Cmd{copied, script} {
-		if c == script {
-			c.Dir = context
-		}
-		if out, err := c.CombinedOutput(); err != nil {
-			b.Fatalf("%v: %v\n%s", c.Args, err, out)
-		}
+	copied.Dir = root
+	if said, err := copied.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("copy the template: %w\n%s", err, said)
 	}
-	return binary
+	c := exec.Command("sh", "build.sh", binary)
+	c.Dir = context
+	if said, err := c.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the function: %w\n%s", err, said)
+	}
+	return binary, nil
 }
 
-// begin starts a program that ends with the benchmark.
-func begin(b *testing.B, env []string, args ...string) *bufio.Reader {
+// begin starts a program that ends when end is called, or with this one.
+func begin(env []string, args ...string) (out *bufio.Reader, end func(), err error) {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env, cmd.Stderr = env, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		b.Fatal(err)
+		return nil, nil, err
 	}
-	out, err := cmd.StdoutPipe()
+	said, err := cmd.StdoutPipe()
 	if err != nil {
-		b.Fatal(err)
+		return nil, nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
+		return nil, nil, err
 	}
-	b.Cleanup(func() {
+	return bufio.NewReader(said), func() {
 		_ = in.Close()
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
-	})
-	return bufio.NewReader(out)
+	}, nil
 }
 
-// BenchmarkGateway prints the comparison once; ns/op is its own length and says
-// nothing.
-func BenchmarkGateway(b *testing.B) {
-	binary := build(b)
+// compare starts both and prints what it measured.
+func compare(out io.Writer, rounds int, length time.Duration) error {
+	runtime.LockOSThread() // whose end would be theirs
+	dir, err := os.MkdirTemp("", "fnstore-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	binary, err := build(dir)
+	if err != nil {
+		return err
+	}
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		b.Fatal(err)
+		return err
 	}
 	direct := free.Addr().String()
 	_ = free.Close()
 	_, port, _ := net.SplitHostPort(direct)
-	lines := begin(b, []string{"port=" + port, "metrics_port=0"}, binary)
-	go func() { _, _ = lines.WriteTo(discard{}) }() // its log, read as the backend reads it
-	through, err := begin(b, append(os.Environ(), asGateway+"="+binary), os.Args[0]).ReadString('\n')
+	lines, end, err := begin([]string{"port=" + port, "metrics_port=0"}, binary)
 	if err != nil {
-		b.Fatal(err)
+		return err
+	}
+	defer end()
+	go func() { _, _ = io.Copy(io.Discard, lines) }() // its log, read as the backend reads it
+	said, stop, err := begin(append(os.Environ(), asGateway+"="+binary), "/proc/self/exe")
+	if err != nil {
+		return err
+	}
+	defer stop()
+	through, err := said.ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("the gateway did not start: %w", err)
 	}
 	through = strings.TrimSpace(through)
 	for _, try := range []struct{ address, path string }{{direct, "/"}, {through, "/function/echo"}} {
 		if err := until(try.address, try.path); err != nil {
-			b.Fatal(err)
+			return err
 		}
 	}
+	var rows []report.Row
 	for _, n := range []int{1, 32} {
 		var rates, p50s, plain, with []float64
-		for range 5 {
-			d, err := load(direct, "/", n, time.Second)
+		for range rounds {
+			d, err := load(direct, "/", n, length)
 			if err != nil {
-				b.Fatal("direct: ", err)
+				return fmt.Errorf("direct: %w", err)
 			}
-			g, err := load(through, "/function/echo", n, time.Second)
+			g, err := load(through, "/function/echo", n, length)
 			if err != nil {
-				b.Fatal("through the gateway: ", err)
+				return fmt.Errorf("through the gateway: %w", err)
 			}
 			rates = append(rates, float64(len(g))/float64(len(d)))
 			p50s = append(p50s, middle(g).Seconds()/middle(d).Seconds())
-			plain, with = append(plain, float64(len(d))), append(with, float64(len(g)))
+			plain, with = append(plain, float64(len(d))/length.Seconds()), append(with, float64(len(g))/length.Seconds())
 		}
-		fmt.Printf("gateway, 1 KiB, %2d connections: %6.0f requests/s direct, %6.0f through, ratio %.2f; p50 × %.2f\n",
-			n, median(plain), median(with), median(rates), median(p50s))
-		b.ReportMetric(median(rates), fmt.Sprintf("ratio-at-%d", n))
-		b.ReportMetric(median(p50s), fmt.Sprintf("p50-times-at-%d", n))
+		note := fmt.Sprintf("%.0f/s direct, %.0f/s through", median(plain), median(with))
+		rate := report.Row{Section: "gateway", What: fmt.Sprintf("requests/s of a direct call, 1 KiB, %d connections", n), Got: median(rates), Unit: "×", Least: true, Note: note}
+		if n > 1 {
+			rate.Bar, rate.Aim = 0.40, 0.60
+		}
+		p50 := report.Row{Section: "gateway", What: fmt.Sprintf("p50 of a direct call, 1 KiB, %d connections", n), Got: median(p50s), Unit: "×", Bar: 2.5}
+		if n > 1 {
+			p50.Bar, p50.Least = 0, true // follows from the rate
+		}
+		rows = append(rows, rate, p50)
 	}
+	report.Print(out, rows...)
+	return nil
 }
 
 // until returns when the address answers 200.
@@ -203,7 +235,3 @@ func median(list []float64) float64 {
 	list = slices.Sorted(slices.Values(list))
 	return list[len(list)/2]
 }
-
-type discard struct{}
-
-func (discard) Write(b []byte) (int, error) { return len(b), nil }

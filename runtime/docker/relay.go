@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// maxForwarded bounds the connections to one service.
-const maxForwarded = 1000
+// maxRelayed bounds the connections to one service.
+const maxRelayed = 1000
 
-// forward leads connections of the subnet to a service until the listener is
+// relay leads connections of the subnet to a service until the listener is
 // closed.
-func forward(l net.Listener, subnet netip.Prefix, service string) {
-	open := make(chan struct{}, maxForwarded)
+func relay(l net.Listener, subnet netip.Prefix, service string) {
+	open := make(chan struct{}, maxRelayed)
 	for {
 		from, err := l.Accept()
 		if err != nil {
