@@ -3,6 +3,7 @@
 #
 #   sh scripts/deps.sh run    Postgres and Redis, for `make up`
 #   sh scripts/deps.sh test   also Chromium, for `make test`
+#   sh scripts/deps.sh docker only a container engine, for tests that root runs
 #
 # Only the programs are wanted: the store runs private instances of its own. So no
 # service of these packages is started, none gets a cluster that would start at
@@ -28,14 +29,23 @@ redis_there() { have redis-server || have redis-check-rdb; }
 
 chromium_there() { have chromium || have chromium-browser || have google-chrome || have google-chrome-stable; }
 
+# Whoever has Docker from elsewhere has all of it; Debian's client is in docker.io.
+docker_there() { have dockerd && have docker; }
+
 missing() {
+	if [ "$1" = docker ]; then
+		docker_there || printf 'docker.io '
+		return
+	fi
 	postgres_there || printf 'postgresql '
 	redis_there || printf 'redis-tools '
 	[ "$1" != test ] || chromium_there || printf 'chromium '
 }
 
 what=${1:-run}
-case $what in run | test) ;; *) die "usage: deps.sh run|test" ;; esac
+case $what in run | test | docker) ;; *) die "usage: deps.sh run|test|docker" ;; esac
+# Only root can start an engine, so nobody else needs one; the test says so.
+[ "$what" != docker ] || [ "$(id -u)" = 0 ] || exit 0
 want=$(missing "$what")
 [ -n "$want" ] || exit 0
 
@@ -115,6 +125,11 @@ if ! apt install --no-install-recommends --no-remove $want; then
 		tail -n 20 "$log" >&2
 		die "apt-get could not install: ${want% }"
 	}
+fi
+
+# An engine that was installed for a test shall not start with the machine.
+if [ "$what" = docker ] && have systemctl; then
+	systemctl disable --quiet docker.service docker.socket containerd.service >>"$log" 2>&1 || :
 fi
 
 left=$(missing "$what")

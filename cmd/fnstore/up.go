@@ -217,6 +217,9 @@ Try:
   bin/fnstore s3 ls thumbnails
 
 `, took.Seconds(), st.gatewayAddr, adminUser, st.creds.path(gatewayPassword), st.gatewayAddr, st.s3Addr, st.metricsAddr, state+"/env")
+	if st.set.Backend == "docker" {
+		fmt.Fprintln(out, "Functions run as containers. Those with a secret for a service of the store reach it\nat the address of their own bridge, where it listens for them alone.")
+	}
 	if os.Getenv(readyFD) == "" {
 		fmt.Fprintln(out, "Ctrl-C stops it.")
 	} else {

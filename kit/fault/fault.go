@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // Kind says what sort of trouble an error is. It decides three things in one
@@ -78,6 +79,7 @@ type Error struct {
 	Code   string
 	Detail string
 	Cause  error
+	Wait   time.Duration // until it makes sense to try again; 0 when nobody knows
 }
 
 func (e *Error) Error() string {
@@ -98,6 +100,13 @@ func New(kind Kind, code, format string, args ...any) *Error {
 // Because attaches the cause that the log shall show and the caller shall not.
 func (e *Error) Because(cause error) *Error {
 	e.Cause = cause
+	return e
+}
+
+// After says when it makes sense to try again, from now on. An answer carries it
+// in whole seconds (RFC 9110 section 10.2.3).
+func (e *Error) After(wait time.Duration) *Error {
+	e.Wait = wait
 	return e
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -68,26 +69,42 @@ func (s *Server) take(ctx context.Context) (c *conn, kept bool, err error) {
 	return &conn{Conn: raw, s: s}, false, nil
 }
 
-// keep gives the connection back after a call. The oldest are closed when they
-// have rested long enough, as the next ones come.
+// keep gives the connection back after a call.
 func (c *conn) keep() {
 	s := c.s
 	c.since = time.Now()
-	var old *conn
 	s.mu.Lock()
-	switch {
-	case s.closed || len(s.idle) >= MaxIdle:
-		old = c
-	default:
-		if len(s.idle) > 0 && c.since.Sub(s.idle[0].since) > Rest {
-			old = s.idle[0]
-			s.idle = append(s.idle[:0], s.idle[1:]...)
-		}
+	full := s.closed || len(s.idle) >= MaxIdle
+	if !full {
 		s.idle = append(s.idle, c)
+		if s.tidy == nil {
+			s.tidy = time.AfterFunc(Rest, s.closeRested)
+		}
 	}
 	s.mu.Unlock()
-	if old != nil {
-		_ = old.Close()
+	if full {
+		_ = c.Close()
+	}
+}
+
+// closeRested closes the connections that have rested long enough, and comes
+// again while there are others: nothing is left to do, or to keep, once calls
+// have ceased.
+func (s *Server) closeRested() {
+	s.mu.Lock()
+	n := 0
+	for n < len(s.idle) && time.Since(s.idle[n].since) >= Rest { // the last one was used last
+		n++
+	}
+	old := slices.Clone(s.idle[:n])
+	s.idle = slices.Delete(s.idle, 0, n)
+	s.tidy = nil
+	if len(s.idle) > 0 {
+		s.tidy = time.AfterFunc(Rest-time.Since(s.idle[0].since), s.closeRested)
+	}
+	s.mu.Unlock()
+	for _, c := range old {
+		_ = c.Close()
 	}
 }
 

@@ -36,7 +36,8 @@ type Server struct {
 	dial Dial
 
 	mu     sync.Mutex
-	idle   []*conn // the last one was used last
+	idle   []*conn     // the last one was used last
+	tidy   *time.Timer // closes what has rested; nil when nothing rests
 	closed bool
 }
 
@@ -48,6 +49,10 @@ func (s *Server) CloseIdleConnections() {
 	s.mu.Lock()
 	idle := s.idle
 	s.idle = nil
+	if s.tidy != nil {
+		s.tidy.Stop()
+		s.tidy = nil
+	}
 	s.mu.Unlock()
 	for _, c := range idle {
 		_ = c.Close()

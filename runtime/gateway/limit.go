@@ -12,7 +12,7 @@ import (
 
 // Bounds of connections.
 const (
-	MaxConns      = 1024
+	MaxConns      = 4096 // an idle one costs some 10 KiB
 	MaxConnsPerIP = 64
 )
 

@@ -58,6 +58,9 @@ func (f *function) await(ctx context.Context) (*instance, error) {
 			f.rouse()
 			continue
 		}
+		if wait := f.pausing(time.Now()); wait > impatient {
+			return nil, fault.New(fault.Unavailable, "function_not_ready", "the function ends as soon as it is started: see its log").After(wait)
+		}
 		select {
 		case <-changed:
 		case <-late.C:
@@ -66,6 +69,26 @@ func (f *function) await(ctx context.Context) (*instance, error) {
 			return nil, fault.New(fault.Timeout, "function_not_ready", "the function did not become ready in time").Because(ctx.Err())
 		}
 	}
+}
+
+// pausing is how long it is until the first replica is started again; 0 when one
+// is starting already.
+func (f *function) pausing(now time.Time) time.Duration {
+	r := f.current.Load()
+	if r == nil {
+		return 0
+	}
+	wait := time.Duration(0)
+	for i, s := range *r.slots.Load() {
+		next := s.next.Load()
+		if next == 0 {
+			return 0
+		}
+		if d := time.Unix(0, next).Sub(now); i == 0 || d < wait {
+			wait = d
+		}
+	}
+	return wait
 }
 
 // pick counts a call in at a replica of the release that serves. It takes no

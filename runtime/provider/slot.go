@@ -8,12 +8,19 @@ import (
 )
 
 // Pauses before a replica that died is started again: none at first, then
-// doubling. One that has lived for steady counts as healthy.
+// doubling. One that has lived for steady counts as healthy. One that had been
+// ready can be so again and is not kept from it for long; one that never is may
+// wait.
 const (
 	firstPause = 100 * time.Millisecond
+	readyPause = time.Second
 	lastPause  = 30 * time.Second
 	steady     = 10 * time.Second
 )
+
+// impatient is how long a pause may still take when a call comes that would wait
+// for its end: callers who are held for nothing keep room from others.
+const impatient = 2 * time.Second
 
 // slot keeps a replica in a seat.
 type slot struct {
@@ -22,6 +29,7 @@ type slot struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	live   atomic.Pointer[instance] // nil while nothing is ready
+	next   atomic.Int64             // when it starts again, Unix nanoseconds; 0 when it does not pause
 }
 
 func newSlot(r *release) *slot {
@@ -48,39 +56,52 @@ func (s *slot) run() {
 	defer seat.Close()
 	for pause := time.Duration(0); s.ctx.Err() == nil; {
 		began := time.Now()
-		err := s.once(seat)
+		served, err := s.once(seat)
 		if s.ctx.Err() != nil {
 			return
 		}
-		switch {
-		case time.Since(began) > steady:
-			pause = 0
-		case pause == 0:
-			pause = firstPause
-		default:
-			pause = min(2*pause, lastPause)
-		}
+		pause = pauseAfter(pause, served, time.Since(began))
 		s.say("%s; starting again in %s", err, pause)
+		s.next.Store(time.Now().Add(pause).UnixNano())
+		s.r.f.wake()
 		select {
 		case <-time.After(pause):
 		case <-s.ctx.Done():
 		}
+		s.next.Store(0)
 	}
+}
+
+// pauseAfter gives the pause after the one before and a replica that lived so
+// long and had served or not.
+func pauseAfter(before time.Duration, served bool, lived time.Duration) time.Duration {
+	most := lastPause
+	if served {
+		most = readyPause
+	}
+	switch {
+	case lived > steady:
+		return 0
+	case before == 0:
+		return firstPause
+	}
+	return min(2*before, most)
 }
 
 func (s *slot) say(format string, args ...any) {
 	s.r.f.p.cfg.Logs.Say(s.r.rec.Deployment.Service, Namespace, s.id, fmt.Sprintf(format, args...))
 }
 
-// once runs one replica from its start to its end and says how it ended.
-func (s *slot) once(seat Seat) error {
+// once runs one replica from its start to its end and says whether it was ready
+// in between and how it ended.
+func (s *slot) once(seat Seat) (served bool, how error) {
 	r, err := seat.Start(s.ctx)
 	if err != nil {
-		return fmt.Errorf("cannot start: %w", err)
+		return false, fmt.Errorf("cannot start: %w", err)
 	}
 	if err := r.AwaitReady(s.ctx); err != nil {
 		r.Stop(0)
-		return err
+		return false, err
 	}
 	p := newInstance(r)
 	s.live.Store(p)
@@ -89,12 +110,11 @@ func (s *slot) once(seat Seat) error {
 	case <-r.Exited():
 		p.drain()
 		s.live.Store(nil)
-		s.r.f.wake()
-		return fmt.Errorf("it ended: %s", r.How())
+		return true, fmt.Errorf("it ended: %s", r.How())
 	case <-s.ctx.Done():
 		s.live.Store(nil)
 		s.r.f.wake()
 		p.retire(grace(s.r.rec.Deployment.EnvVars), s.r.f.hurry)
-		return nil
+		return true, nil
 	}
 }

@@ -84,7 +84,7 @@ func manyFiles(t *testing.T, ref string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = docker.Import(ref, nil, []string{"sh", self}, fmt.Sprintf(`ENTRYPOINT ["/bin/sh", "-c", "exec /bin/%s"]`, filepath.Base(self)))
+	err = machine.Import(ref, nil, []string{"sh", self}, fmt.Sprintf(`ENTRYPOINT ["/bin/sh", "-c", "exec /bin/%s"]`, filepath.Base(self)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,7 +105,7 @@ func (s shop) log(function, words string) {
 }
 
 func TestAStoreWhoseFunctionsAreContainers(t *testing.T) {
-	s := shop{storetest.Start(t, "FNSTORE_BACKEND=docker", "DOCKER_HOST="+docker.Host), t}
+	s := shop{storetest.Start(t, "FNSTORE_BACKEND=docker", "DOCKER_HOST="+machine.Host), t}
 	if got := s.call("hello?name=Ann"); !strings.Contains(got, "Hello, Ann!") {
 		t.Fatal(got)
 	}
@@ -121,6 +121,7 @@ func TestAStoreWhoseFunctionsAreContainers(t *testing.T) {
 		{"an image of many files, and hostile", hostile},
 		{"what cannot be reached is refused", refused},
 		{"a killed store leaves no strays", strays},
+		{"an engine that comes back", restarted},
 	} {
 		t.Run(step.name, func(t *testing.T) { step.do(s.with(t)) })
 	}
@@ -230,9 +231,10 @@ func killed(s shop) {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			s.t.Fatal(err)
 		}
+		// What it had accepted dies with it; what comes after that must not.
 		s.until("the process is gone", func() bool {
-			state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-			return err != nil || strings.Contains(string(state), ") Z ")
+			_, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
+			return os.IsNotExist(err)
 		})
 		if got := s.call("hello?name=Cleo"); !strings.Contains(got, "Hello, Cleo!") {
 			s.t.Error(got)
@@ -387,4 +389,18 @@ func strays(s shop) {
 			}
 		}
 	}
+}
+
+// restarted ends the engine with every container in it, and starts it again.
+func restarted(s shop) {
+	machine.Stop()
+	if err := machine.Again(); err != nil {
+		s.t.Fatal(err)
+	}
+	if got := s.call("hello?name=Gus"); !strings.Contains(got, "Hello, Gus!") {
+		s.t.Error(got)
+	}
+	s.until("one container is left", func() bool {
+		return len(strings.Fields(must(s.t, "ps", "-aq", "--filter", "label=fnstore.function=hello"))) == 1
+	})
 }

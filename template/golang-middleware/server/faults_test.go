@@ -195,3 +195,30 @@ func TestHealthcheckByCommand_R92(t *testing.T) {
 		t.Error("it has ended, and is called healthy")
 	}
 }
+
+// A hijacked connection is the handler's: no limit of ours ends it, though the
+// context ends when the call's time is over.
+func TestHijackedConnectionsAreTheHandlers(t *testing.T) {
+	f := start(t, "read_timeout=100ms", "write_timeout=100ms", "exec_timeout=200ms")
+	conn := dial(t, f, false)
+	io.WriteString(conn, "GET /hijack HTTP/1.1\r\nHost: f\r\nConnection: Upgrade\r\nUpgrade: lines\r\n\r\n")
+	in := bufio.NewReader(conn)
+	res, err := http.ReadResponse(in, nil)
+	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("%v %v", res, err)
+	}
+	if e := f.await("over")[0]["error"]; e != "context deadline exceeded" {
+		t.Errorf("the context ended with %v", e)
+	}
+	for range 3 { // all limits have passed
+		io.WriteString(conn, "still here\n")
+		if line, err := in.ReadString('\n'); err != nil || line != "still here\n" {
+			t.Fatalf("%q %v", line, err)
+		}
+	}
+	conn.Close()
+	f.stop()
+	if l := f.said("request"); len(l) != 1 || l[0]["status"] != 101.0 {
+		t.Errorf("%v", l)
+	}
+}

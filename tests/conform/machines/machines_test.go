@@ -163,56 +163,67 @@ func command(t *testing.T, m machine, path string) *exec.Cmd {
 	return nil
 }
 
-// Built on this machine, run on another: it starts, answers, writes its log and
-// drains.
+// Built on this machine, run on another.
 func TestImagesRunOnTheirMachines_R6(t *testing.T) {
 	s := open(t)
+	index := v1.ImageIndex(empty.Index)
 	for _, m := range machines {
-		path := program(t, s.build(t, m))
-		if e, err := elf.Open(path); err != nil || e.Machine != m.kind {
-			t.Errorf("%s: %v, %v", m.platform, e, err)
-			continue
-		}
-		cmd := command(t, m, path)
-		if cmd == nil {
-			t.Logf("NOT CHECKED: that the image for %s runs, since there is no %s (apt-get install qemu-user-static)", m.platform, m.emulator)
-			continue
-		}
-		cmd.Env = []string{"port=0", "metrics_port=0", "TMPDIR=" + t.TempDir()}
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
+		img := s.build(t, m)
+		config, err := img.ConfigFile()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		log := bufio.NewScanner(out)
-		_, port, err := net.SplitHostPort(listening(log))
-		if err != nil {
-			t.Fatalf("%s does not say where it listens: %v", m.platform, err)
-		}
-		res, err := http.Post("http://127.0.0.1:"+port+"/", "application/json", strings.NewReader(`{"name":"`+m.platform+`"}`))
-		if err != nil {
-			t.Fatalf("%s: %v", m.platform, err)
-		}
-		body, err := io.ReadAll(res.Body)
-		res.Body.Close()
-		if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), "Hello, "+m.platform+"!") {
-			t.Errorf("%s: %d %s %v", m.platform, res.StatusCode, body, err)
-		}
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-		lines := ""
-		for log.Scan() {
-			lines += log.Text() + "\n"
-		}
-		if err := cmd.Wait(); err != nil || !strings.Contains(lines, `"status":200`) {
-			t.Errorf("%s ended with %v and said %s", m.platform, err, lines)
-		}
-		t.Logf("%s: %s", m.platform, body)
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: config.Platform()}})
+		runs(t, m, program(t, img))
 	}
+	together(t, s, index)
+}
+
+// runs makes sure that the program starts, answers, writes its log and drains.
+func runs(t *testing.T, m machine, path string) {
+	t.Helper()
+	if e, err := elf.Open(path); err != nil || e.Machine != m.kind {
+		t.Fatalf("%s: %v, %v", m.platform, e, err)
+	}
+	cmd := command(t, m, path)
+	if cmd == nil {
+		t.Logf("NOT CHECKED: that the image for %s runs, since there is no %s (apt-get install qemu-user-static)", m.platform, m.emulator)
+		return
+	}
+	cmd.Env = []string{"port=0", "metrics_port=0", "TMPDIR=" + t.TempDir()}
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	log := bufio.NewScanner(out)
+	_, port, err := net.SplitHostPort(listening(log))
+	if err != nil {
+		t.Fatalf("%s does not say where it listens: %v", m.platform, err)
+	}
+	res, err := http.Post("http://127.0.0.1:"+port+"/", "application/json", strings.NewReader(`{"name":"`+m.platform+`"}`))
+	if err != nil {
+		t.Fatalf("%s: %v", m.platform, err)
+	}
+	body, err := io.ReadAll(res.Body)
+	res.Body.Close()
+	if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), "Hello, "+m.platform+"!") {
+		t.Errorf("%s: %d %s %v", m.platform, res.StatusCode, body, err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	lines := ""
+	for log.Scan() {
+		lines += log.Text() + "\n"
+	}
+	if err := cmd.Wait(); err != nil || !strings.Contains(lines, `"status":200`) {
+		t.Errorf("%s ended with %v and said %s", m.platform, err, lines)
+	}
+	t.Logf("%s: %s", m.platform, body)
 }
 
 // listening is the address in the function server's first lines.
@@ -226,19 +237,10 @@ func listening(log *bufio.Scanner) string {
 	return ""
 }
 
-// What faas-cli publish pushes is one name for several machines. The store
-// keeps it and takes the program of its own machine out of it.
-func TestAnImageForSeveralMachinesGivesEachItsOwn_R6(t *testing.T) {
-	s := open(t)
-	index := v1.ImageIndex(empty.Index)
-	for _, m := range machines {
-		img := s.build(t, m)
-		config, err := img.ConfigFile()
-		if err != nil {
-			t.Fatal(err)
-		}
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: config.Platform()}})
-	}
+// together pushes what faas-cli publish does, one name for several machines: the
+// store keeps it, and takes the program of its own machine out of it.
+func together(t *testing.T, s *shelf, index v1.ImageIndex) {
+	t.Helper()
 	tag, err := name.NewTag(s.host+"/fnstore/hello:all", name.Insecure)
 	if err != nil {
 		t.Fatal(err)

@@ -26,6 +26,7 @@ type Engine struct {
 	Host string   // as DOCKER_HOST has it
 	Env  []string // of the client, and of programs that call it
 
+	dir    string
 	client string
 	daemon *exec.Cmd
 	ended  chan struct{}
@@ -40,30 +41,36 @@ func Start(dir string) (*Engine, error) {
 	if os.Getenv(apartVar) == "" {
 		return nil, errors.New("start an engine: this process is not set apart")
 	}
-	e := &Engine{Host: "unix://" + filepath.Join(dir, "docker.sock"), client: client(), ended: make(chan struct{})}
+	e := &Engine{Host: "unix://" + filepath.Join(dir, "docker.sock"), dir: dir, client: client()}
 	path := filepath.Dir(e.client) + string(filepath.ListSeparator) + os.Getenv("PATH")
 	e.Env = append(os.Environ(), "PATH="+path, "DOCKER_HOST="+e.Host, "DOCKER_BUILDKIT=1", "DOCKER_CONFIG="+filepath.Join(dir, "config"))
-	e.daemon = exec.Command("dockerd", "--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"),
-		"--pidfile", filepath.Join(dir, "pid"), "--cgroup-parent", cgroupName(os.Getenv(apartVar)), "-H", e.Host)
-	var said bytes.Buffer
-	e.daemon.Stdout, e.daemon.Stderr = &said, &said
-	e.daemon.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := e.daemon.Start(); err != nil {
-		return nil, err
+	return e, e.Again()
+}
+
+// Again starts the daemon after Stop, with all it had.
+func (e *Engine) Again() error {
+	cmd := exec.Command("dockerd", "--data-root", filepath.Join(e.dir, "data"), "--exec-root", filepath.Join(e.dir, "exec"),
+		"--pidfile", filepath.Join(e.dir, "pid"), "--cgroup-parent", cgroupName(os.Getenv(apartVar)), "-H", e.Host)
+	said, ended := &bytes.Buffer{}, make(chan struct{})
+	cmd.Stdout, cmd.Stderr = said, said
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return err
 	}
-	go func() { _ = e.daemon.Wait(); close(e.ended) }()
+	go func() { _ = cmd.Wait(); close(ended) }()
+	e.daemon, e.ended = cmd, ended
 	for bound := time.Now().Add(time.Minute); time.Now().Before(bound); time.Sleep(100 * time.Millisecond) {
 		if _, err := e.Run(nil, "version"); err == nil {
-			return e, nil
+			return nil
 		}
 		select {
-		case <-e.ended:
-			return nil, fmt.Errorf("%w: dockerd ended:\n%s", ErrMissing, tail(said.String()))
+		case <-ended:
+			return fmt.Errorf("%w: dockerd ended:\n%s", ErrMissing, tail(said.String()))
 		default:
 		}
 	}
 	e.Stop()
-	return nil, fmt.Errorf("dockerd does not answer:\n%s", tail(said.String()))
+	return errors.New("dockerd does not answer")
 }
 
 // Able returns ErrMissing and the reason where no engine can be run.

@@ -84,6 +84,24 @@ func Handle(w http.ResponseWriter, r *http.Request) {
 	case "log":
 		slog.Info("said by the handler", "n", 1)
 		fmt.Println("plain")
+	case "hijack": // echoes lines, and says when its context ended
+		conn, buf, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: lines\r\n\r\n")
+		go func() {
+			<-r.Context().Done()
+			slog.Info("over", "error", r.Context().Err().Error())
+		}()
+		for {
+			line, err := buf.ReadString('\n')
+			if err != nil {
+				return
+			}
+			io.WriteString(conn, line)
+		}
 	case "exit":
 		os.Exit(3)
 	case "overflow":
