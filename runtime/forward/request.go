@@ -58,8 +58,11 @@ func (s *sending) failed() error {
 func (c *conn) exchange(r *http.Request) (*sending, *http.Response, error) {
 	c.unheard = true
 	sent, err := c.send(r)
-	if err != nil || sent.read != nil {
-		return sent, nil, errors.Join(err, sent.failed())
+	if err == nil && sent.over == nil {
+		err = sent.read
+	}
+	if err != nil {
+		return sent, nil, err
 	}
 	if c.in == nil {
 		c.in = readers.Get().(*bufio.Reader)

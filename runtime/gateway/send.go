@@ -126,8 +126,8 @@ func (c *call) copyBody(res *http.Response) error {
 	var to io.Writer = c.w
 	if events := strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream"); events || res.ContentLength < 0 {
 		control := http.NewResponseController(c.w)
-		if events {
-			_ = control.Flush() // its head is worth something by itself
+		if events || c.duplex && !c.body.read() {
+			_ = control.Flush() // the head is worth something by itself
 		}
 		to = prompt{c.w, control}
 	}

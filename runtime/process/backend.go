@@ -38,9 +38,10 @@ type Config struct {
 // Backend runs functions as processes. It is a provider.Backend, and safe for
 // concurrent use.
 type Backend struct {
-	cfg   Config
-	spawn *spawner
-	walls *walls
+	cfg     Config
+	spawn   *spawner
+	walls   *walls
+	sockets *sockets
 }
 
 // Open makes a Backend and finds out what walls this machine has.
@@ -48,7 +49,7 @@ func Open(cfg Config) (*Backend, error) {
 	if err := passable(cfg.SockDir); err != nil {
 		return nil, fmt.Errorf("open process backend: %w", err)
 	}
-	return &Backend{cfg: cfg, spawn: newSpawner(), walls: newWalls(cfg)}, nil
+	return &Backend{cfg: cfg, spawn: newSpawner(), walls: newWalls(cfg), sockets: &sockets{dir: cfg.SockDir}}, nil
 }
 
 // passable makes a folder that everyone may walk through and nobody else list,
@@ -81,8 +82,16 @@ func (b *Backend) Prepare(s provider.Spec) (provider.Program, error) {
 	return p, p.Refresh()
 }
 
+// prepare makes ahead what the next process needs and what does not depend on
+// whose it is: it is called when nobody waits.
+func (b *Backend) prepare() {
+	b.walls.groups.Prepare()
+	b.sockets.prepare()
+}
+
 // Close gives back what the backend holds.
 func (b *Backend) Close() {
+	b.sockets.close()
 	b.spawn.close()
 	b.walls.close()
 }

@@ -19,7 +19,7 @@ import (
 type instance struct {
 	process   *os.Process
 	home      string // its own folder
-	groups    *cgroup.Groups
+	b         *Backend
 	group     *cgroup.Group
 	transport *forward.Server
 	exited    chan struct{}
@@ -55,7 +55,7 @@ func start(s *seat) (*instance, error) {
 		return nil, err
 	}
 
-	p := &instance{process: process, home: home, groups: b.walls.groups, group: group, exited: make(chan struct{})}
+	p := &instance{process: process, home: home, b: b, group: group, exited: make(chan struct{})}
 	path := s.listener.Addr().String()
 	p.transport = forward.To(func(ctx context.Context) (net.Conn, error) {
 		var d net.Dialer
@@ -134,7 +134,7 @@ func (p *instance) Transport() http.RoundTripper { return p.transport }
 // AwaitReady asks for /_/ready until it is so, and then prepares for the next
 // start, which nobody waits for yet.
 func (p *instance) AwaitReady(ctx context.Context) error {
-	defer func() { go p.groups.Prepare() }()
+	defer func() { go p.b.prepare() }()
 	return provider.AwaitReady(ctx, p)
 }
 

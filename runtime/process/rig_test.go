@@ -74,6 +74,7 @@ func behave(mode string) {
 
 type rig struct {
 	*provider.Provider
+	backend *Backend
 	walls   *walls
 	dir     string
 	secrets *secrets.Store
@@ -124,7 +125,7 @@ func open(t *testing.T, dir string) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
-	return &rig{p, b.walls, dir, vault}
+	return &rig{p, b, b.walls, dir, vault}
 }
 
 // shortDir is a folder whose sockets have short paths and that a function's

@@ -29,11 +29,7 @@ func (p *program) Close() {}
 
 // Seat opens the listener that the seat's processes will accept on.
 func (p *program) Seat(id string) (provider.Seat, error) {
-	path := filepath.Join(p.b.cfg.SockDir, id+".sock")
-	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-		return nil, err
-	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	l, err := p.b.sockets.take()
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,7 @@ package main
 
 import (
 	"bytes"
-	"fmt"
+	"regexp"
 	"strings"
 
 	"fnstore/tests/bench/report"
@@ -30,11 +30,19 @@ func firstLine(b []byte) string {
 	return "no reason given"
 }
 
-// verdicts counts what `go test -v` says of its tests.
+// verdicts makes a row of each test that `go test -v` tells of: whether it
+// failed, with the last line that it printed as a note.
 type verdicts struct {
-	passed, failed, skipped int
-	rest                    []byte // of a line that has not ended
+	section string
+	rows    []report.Row
+	said    string
+	rest    []byte // of a line that has not ended
 }
+
+var (
+	verdict = regexp.MustCompile(`^--- (PASS|FAIL|SKIP): (\S+)`)
+	printed = regexp.MustCompile(`^    \S+\.go:\d+: (.*)`)
+)
 
 func (v *verdicts) Write(b []byte) (int, error) {
 	v.rest = append(v.rest, b...)
@@ -43,18 +51,30 @@ func (v *verdicts) Write(b []byte) (int, error) {
 		if !whole {
 			return len(b), nil
 		}
-		switch v.rest = rest; {
-		case bytes.HasPrefix(line, []byte("--- PASS: ")):
-			v.passed++
-		case bytes.HasPrefix(line, []byte("--- FAIL: ")):
-			v.failed++
-		case bytes.HasPrefix(line, []byte("--- SKIP: ")):
-			v.skipped++
+		v.rest = rest
+		if m := printed.FindSubmatch(line); m != nil {
+			v.said = shortened(string(m[1]))
 		}
+		m := verdict.FindSubmatch(line)
+		if m == nil {
+			continue
+		}
+		r := report.Row{Section: v.section, What: string(m[2]) + ": failures", Note: v.said}
+		switch string(m[1]) {
+		case "FAIL":
+			r.Got = 1
+		case "SKIP":
+			r = report.NotMeasured(v.section, string(m[2]), v.said)
+		}
+		v.rows, v.said = append(v.rows, r), ""
 	}
 }
 
-func (v *verdicts) row(section string) report.Row {
-	return report.Row{Section: section, What: "tests that failed", Got: float64(v.failed),
-		Note: fmt.Sprintf("%d passed, %d skipped", v.passed, v.skipped)}
+// shortened leaves of a line what fits beside a row.
+func shortened(s string) string {
+	const most = 120
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
 }

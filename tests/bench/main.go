@@ -30,6 +30,7 @@ type section struct {
 	name  string
 	tests string        // the package
 	args  []string      // of the program, or of the compiled tests
+	env   []string      // beside this process' own
 	most  time.Duration // it is ended then
 }
 
@@ -43,8 +44,9 @@ var sections = []section{
 	{name: "dev", most: 10 * time.Minute},
 	{name: "surge", most: 15 * time.Minute},
 	{name: "overload", most: 20 * time.Minute},
+	{name: "hostile", tests: "./runtime/process", args: []string{"-test.run", "Hostile|WalledIn|TooMuchMemory|NothingIsLeft|LeavesBehind|CrashLoop"}, most: 10 * time.Minute},
 	{name: "attacks", tests: "./tests/conform/gateway", args: []string{"-test.run", "Attacks|Hostile"}, most: 10 * time.Minute},
-	{name: "chaos", tests: "./tests/chaos", most: 30 * time.Minute},
+	{name: "chaos", tests: "./tests/chaos", env: []string{"CHAOS=full"}, most: 30 * time.Minute},
 }
 
 func main() {
@@ -132,10 +134,10 @@ func (s section) run(ctx context.Context, out io.Writer, dir string) ([]report.R
 	}
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Dir = s.tests // as go test runs it
-	cmd.Env = append(os.Environ(), report.FileVar+"="+file)
+	cmd.Env = append(append(os.Environ(), s.env...), report.FileVar+"="+file)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 30 * time.Second
-	var tests verdicts
+	tests := verdicts{section: s.name}
 	var last lastLine
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(out, &tests), io.MultiWriter(os.Stderr, &last)
 	trouble := cmd.Run()
@@ -151,7 +153,7 @@ func (s section) run(ctx context.Context, out io.Writer, dir string) ([]report.R
 		err = nil
 	}
 	if s.tests != "" {
-		rows = append(rows, tests.row(s.name))
+		rows = append(rows, tests.rows...)
 	}
 	return rows, errors.Join(err, trouble)
 }

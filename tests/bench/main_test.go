@@ -40,14 +40,14 @@ func TestSectionsAreChosenByName(t *testing.T) {
 	}
 }
 
-func TestVerdictsAreCounted(t *testing.T) {
-	var v verdicts
-	for _, piece := range []string{"=== RUN A\n--- PA", "SS: A (0.00s)\n    --- PASS: A/b\n--- FAIL: B (1s)\n", "--- SKIP: C (0s)\nPASS\n"} {
+func TestEachTestIsARow(t *testing.T) {
+	v := verdicts{section: "x"}
+	for _, piece := range []string{"=== RUN A\n    a_test.go:7: 12 kil", "ls\n--- PA", "SS: A (0.00s)\n    --- PASS: A/b\n--- FAIL: B (1s)\n", "    c_test.go:1: no root\n--- SKIP: C (0s)\nPASS\n"} {
 		if _, err := io.WriteString(&v, piece); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if r := v.row("x"); v.passed != 1 || v.failed != 1 || v.skipped != 1 || r.Met() {
-		t.Errorf("%+v %+v", v, r)
+	if len(v.rows) != 3 || v.rows[0].Note != "12 kills" || !v.rows[0].Met() || v.rows[1].Met() || v.rows[2].Met() || v.rows[2].Note != "no root" {
+		t.Errorf("%+v", v.rows)
 	}
 }

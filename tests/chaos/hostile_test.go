@@ -51,7 +51,7 @@ func hostiles() []hostile {
 // Whatever one function does, its callers are told what the contract names or
 // see that the answer is cut off; the callers of others notice nothing; and
 // when it is deleted nothing of it stays.
-func TestHostileFunctionsHurtNobody_R25(t *testing.T) {
+func TestHostileFunctionsHurtNobody(t *testing.T) {
 	// What images bring once is there: their programs.
 	for name, image := range map[string]string{"rogue": stage.Rogue, "bystander": stage.Probe} {
 		must(t, stage.Deploy(actors.Function(name, image)))

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/openfaas/faas-provider/types"
@@ -97,12 +96,12 @@ func (st *Stage) Await(name string, ready int) error {
 	return fmt.Errorf("%s has %d of %d processes and should have %d", name, s.AvailableReplicas, s.Replicas, ready)
 }
 
-// Say calls a function as anybody may and gives its answer. The call is a POST
-// with a body, so nobody on the way may send it twice.
+// Say calls a function as anybody may and gives its answer. The call is a POST,
+// so nobody on the way may send it twice (RFC 9110 section 9.2.2).
 func (st *Stage) Say(path string) (status int, body string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, st.URL+"/function/"+path, strings.NewReader("{}"))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, st.URL+"/function/"+path, nil)
 	if err != nil {
 		return 0, "", err
 	}

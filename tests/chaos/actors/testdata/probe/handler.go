@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Handle reads from the query: ms to sleep, cpu ms to be busy, secret to show,
+// Handle reads from the query: words to say to the log at once, ms to sleep, cpu ms to be busy, secret to show,
 // size of a body to send. Without a query it takes the times of its settings
 // probe_ms and probe_cpu.
 func Handle(w http.ResponseWriter, r *http.Request) {
@@ -25,6 +25,9 @@ func Handle(w http.ResponseWriter, r *http.Request) {
 		}
 		n, _ := strconv.Atoi(v)
 		return n
+	}
+	if words := q.Get("say"); words != "" {
+		fmt.Println(words) // into the log: the call is here
 	}
 	select {
 	case <-time.After(time.Duration(number("ms")) * time.Millisecond):
