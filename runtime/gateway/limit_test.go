@@ -88,6 +88,47 @@ func TestConnectionsAreBounded(t *testing.T) {
 	<-accepted
 }
 
+// A function whose calls pile up does not take the room of the others.
+func TestOneFunctionLeavesRoomForOthers(t *testing.T) {
+	begun, end := make(chan struct{}), make(chan struct{})
+	r := open(t, func(_ http.ResponseWriter, q *http.Request) {
+		if q.URL.Path == "/pile" {
+			begun <- struct{}{}
+			<-end
+		}
+	})
+	r.p.functions["other"] = types.FunctionStatus{Name: "other"}
+	r.g.cfg.MaxInflight = 4
+	codes := make(chan int, 3)
+	for range 3 {
+		go func() {
+			res, err := http.Get(r.URL + "/function/echo/pile")
+			if err != nil {
+				codes <- 0
+				return
+			}
+			codes <- res.StatusCode
+		}()
+		<-begun
+	}
+	res, body := r.do(t, "GET", "/function/echo", "", false)
+	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || !strings.Contains(body, "function_overloaded") {
+		t.Errorf("%d %v %s", res.StatusCode, res.Header, body)
+	}
+	if res, body := r.do(t, "GET", "/function/other", "", false); res.StatusCode != 200 {
+		t.Errorf("the other: %d %s", res.StatusCode, body)
+	}
+	close(end)
+	for range 3 {
+		if c := <-codes; c != 200 {
+			t.Errorf("an admitted call: %d", c)
+		}
+	}
+	if res, _ := r.do(t, "GET", "/function/echo", "", false); res.StatusCode != 200 {
+		t.Errorf("afterwards: %d", res.StatusCode)
+	}
+}
+
 // Over the bound the answer is 503 at once, and the operator is still heard.
 func TestCallsOverTheBoundAreShed(t *testing.T) {
 	begun, end := make(chan struct{}), make(chan struct{})

@@ -56,15 +56,11 @@ func TestNothingIsLeftOfWhatIsDeleted(t *testing.T) {
 			t.Fatalf("cycle %d: %s is deleted, and a call of it says %d %v", n, name, status, err)
 		}
 	}
-	const warm = 10
-	for n := range warm {
-		cycle(n)
-	}
-	before := look(t)
+	before := settled(t, map[string]string{"warm": stage.Probe})
 	var memory []int
 	begun := time.Now()
 	for n := range cycles {
-		cycle(warm + n)
+		cycle(n)
 		memory = append(memory, resident(t))
 	}
 	t.Logf("%d cycles in %s: %d with a call, %d deleted before", cycles, time.Since(begun).Round(time.Second), called, unready)

@@ -52,13 +52,7 @@ func hostiles() []hostile {
 // see that the answer is cut off; the callers of others notice nothing; and
 // when it is deleted nothing of it stays.
 func TestHostileFunctionsHurtNobody(t *testing.T) {
-	// What images bring once is there: their programs.
-	for name, image := range map[string]string{"rogue": stage.Rogue, "bystander": stage.Probe} {
-		must(t, stage.Deploy(actors.Function(name, image)))
-		must(t, stage.Await(name, 1))
-		must(t, stage.Remove(name))
-	}
-	before := look(t)
+	before := settled(t, map[string]string{"warm-rogue": stage.Rogue, "warm-probe": stage.Probe})
 	must(t, stage.Deploy(actors.Function("bystander", stage.Probe)))
 	must(t, stage.Await("bystander", 1))
 	bystander := stage.PIDs("bystander")

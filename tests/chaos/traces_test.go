@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"fnstore/tests/chaos/actors"
 )
 
 // traces is what functions could leave in a store and on its machine: how many
@@ -23,6 +25,26 @@ import (
 type traces struct {
 	counts map[string]int
 	files  map[string]bool
+}
+
+// settled is what there is once the images' programs are there, which are kept
+// for whoever runs them next. The functions that fetch them have names that no
+// other has: what they leave would hide what others do.
+func settled(t *testing.T, images map[string]string) traces {
+	t.Helper()
+	clean := look(t)
+	for name, image := range images {
+		must(t, stage.Deploy(actors.Function(name, image)))
+		must(t, stage.Await(name, 1))
+		must(t, stage.Remove(name))
+	}
+	now := look(t)
+	for at := range now.files {
+		if !clean.files[at] && !strings.HasPrefix(at, filepath.Join(stage.State, "unpacked")) {
+			t.Errorf("a first function leaves %s", at)
+		}
+	}
+	return now
 }
 
 // look finds what there is now.

@@ -71,6 +71,18 @@ func (g *Groups) Close() {
 	}
 }
 
+// Folders are those of the groups that bound what the controller counts.
+func (g *Groups) Folders(controller string) []string {
+	if !g.Can(controller) {
+		return nil
+	}
+	procs, _ := filepath.Glob(filepath.Join(g.base[controller], "*", "cgroup.procs"))
+	for i := range procs {
+		procs[i] = filepath.Dir(procs[i])
+	}
+	return procs
+}
+
 // fresh makes a group that bounds nothing.
 func (g *Groups) fresh() (*Group, error) {
 	out := &Group{in: map[string]string{}, unified: g.unified}
