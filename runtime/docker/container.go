@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"fnstore/runtime/provider"
 )
@@ -145,6 +147,27 @@ func (e *engine) create(ctx context.Context, name string, form object) (id strin
 	var made summary
 	err = e.call(ctx, http.MethodPost, "/containers/create?name="+url.QueryEscape(name), form, &made)
 	return made.ID, err
+}
+
+// late is how long the news of a container that had too much memory may take
+// after that of its end.
+const late = 300 * time.Millisecond
+
+// outOfMemory looks for that news among the engine's events: when it comes
+// second, the container's state does not have it.
+func (e *engine) outOfMemory(ctx context.Context, id string) bool {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	until := time.Now().Add(late)
+	q := url.Values{"since": {"0"}, "until": {fmt.Sprintf("%d.%09d", until.Unix(), until.Nanosecond())},
+		"filters": {fmt.Sprintf(`{"container":[%q],"event":["oom"]}`, id)}}
+	res, err := e.send(ctx, http.MethodGet, "/events?"+q.Encode(), nil)
+	if err != nil {
+		return false
+	}
+	defer res.Body.Close()
+	var event object
+	return json.NewDecoder(res.Body).Decode(&event) == nil // the first ends the wait
 }
 
 // remove ends the container, if it runs, and takes it away. One that is gone is

@@ -9,6 +9,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,6 +26,8 @@ type container struct {
 	transport *forward.Server
 	gone      context.Context // done when nothing runs in it any more
 	left      context.CancelFunc
+	bounded   bool        // in memory
+	asked     atomic.Bool // to end
 	exited    chan struct{}
 	how       string // it ended; set before exited is closed
 }
@@ -56,7 +59,7 @@ func (s *seat) start(ctx context.Context, id string) (_ *container, err error) {
 		_, _ = out.Close(), ended.Body.Close()
 		return nil, err
 	}
-	c := &container{b: b, seat: s, id: id, exited: make(chan struct{})}
+	c := &container{b: b, seat: s, id: id, bounded: s.p.spec.Limits.Memory > 0, exited: make(chan struct{})}
 	c.gone, c.left = context.WithCancel(context.Background())
 	c.address = b.addressOf(d, portOf(s.p.spec.Deployment.EnvVars))
 	c.transport = forward.To(s.dial)
@@ -105,7 +108,7 @@ func (c *container) end(code int, lost error) {
 	default:
 		c.how = fmt.Sprintf("exit status %d", code)
 	}
-	if err == nil && d.State.OOMKilled {
+	if err == nil && (d.State.OOMKilled || c.bounded && code == 137 && !c.asked.Load() && c.b.engine.outOfMemory(ctx, c.id)) {
 		c.how += ": it used more than its limit of memory"
 	}
 	if err == nil && d.State.Error != "" {
@@ -116,6 +119,10 @@ func (c *container) end(code int, lost error) {
 	close(c.exited)
 }
 
+// tries is how often an engine that answers is asked to remove a container: its
+// file system may be busy for a moment.
+const tries = 60
+
 // discard removes a container. While the engine cannot be reached it is tried
 // again: an engine may be restarted and leave containers running.
 func (b *Backend) discard(id string) {
@@ -125,10 +132,16 @@ func (b *Backend) discard(id string) {
 		return
 	}
 	b.later.Go(func() {
-		for b.ctx.Err() == nil {
+		for refused := 0; b.ctx.Err() == nil; {
 			err := b.engine.remove(b.ctx, id)
-			if _, refused := errors.AsType[*refusal](err); err == nil || refused {
+			if err == nil {
 				return
+			}
+			if _, ok := errors.AsType[*refusal](err); ok {
+				if refused++; refused == tries {
+					slog.Error("a container cannot be removed", "container", id, "cause", err)
+					return
+				}
 			}
 			select {
 			case <-time.After(time.Second):
@@ -182,6 +195,7 @@ func (c *container) Stop(grace time.Duration) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.b.ctx), grace+patience)
 	defer cancel()
 	var err error
+	c.asked.Store(true)
 	if grace > 0 {
 		path := fmt.Sprintf("/containers/%s/stop?t=%d", c.id, int(math.Ceil(grace.Seconds())))
 		var res *http.Response

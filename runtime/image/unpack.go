@@ -6,15 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -28,13 +25,6 @@ type Unpacked struct {
 	User   string   // whom the image runs as, for instance 65532:65532
 	Digest string   // sha256:… that the reference stood for
 }
-
-// What an unpacked image's folder holds.
-const (
-	programFile  = "handler"
-	zoneinfoFile = "zoneinfo.zip"
-	metaFile     = "image.json"
-)
 
 // Unpack takes the one static program out of the image that ref names by tag
 // or digest, in whatever registry, and puts it under dir/<digest's hex digits>.
@@ -113,55 +103,6 @@ func unpack(ctx context.Context, ref, dir string) (Unpacked, error) {
 		return Unpacked{}, fmt.Errorf("%s vanished", place)
 	}
 	return u, nil
-}
-
-// meta is what is remembered of an unpacked image.
-type meta struct {
-	Env  []string `json:"env"`
-	User string   `json:"user"`
-	Size int64    `json:"size"`
-}
-
-// wanted is kept for somebody who is about to run it: Sweep will leave it alone
-// for its grace.
-func wanted(dir, place string, hash v1.Hash) (Unpacked, bool) {
-	unlock, err := lockDir(dir, syscall.LOCK_SH)
-	if err != nil {
-		return Unpacked{}, false // there is no such folder
-	}
-	defer unlock()
-	u, ok := kept(place, hash)
-	if ok {
-		now := time.Now()
-		_ = os.Chtimes(place, now, now) // what cannot be marked may be swept, and is unpacked again
-	}
-	return u, ok
-}
-
-// kept gives what an earlier call unpacked.
-func kept(place string, hash v1.Hash) (Unpacked, bool) {
-	data, err := os.ReadFile(filepath.Join(place, metaFile))
-	if err != nil {
-		return Unpacked{}, false
-	}
-	var m meta
-	if json.Unmarshal(data, &m) != nil {
-		return Unpacked{}, false
-	}
-	u := Unpacked{Binary: filepath.Join(place, programFile), Env: m.Env, User: m.User, Digest: hash.String()}
-	info, err := os.Stat(u.Binary)
-	if err != nil || info.Size() != m.Size || info.Mode().Perm() != 0o755 {
-		return Unpacked{}, false
-	}
-	if zone := filepath.Join(place, zoneinfoFile); exists(zone) {
-		u.Env = append(u.Env, "ZONEINFO="+zone)
-	}
-	return u, true
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // extract writes the image's program and what is known of it into dir.

@@ -35,9 +35,6 @@ type instance struct {
 func start(s *seat) (*instance, error) {
 	b, spec := s.p.b, s.p.spec
 	home := s.home()
-	if err := freshDir(home, spec.Owner()); err != nil {
-		return nil, err
-	}
 	socket, err := s.listener.File()
 	if err != nil {
 		return nil, err
@@ -78,10 +75,13 @@ func start(s *seat) (*instance, error) {
 
 // freshDir empties the folder: nothing that one process left may reach the next.
 func freshDir(dir string, uid int) error {
-	if err := os.RemoveAll(dir); err != nil {
-		return err
+	err := os.Mkdir(dir, 0o700)
+	if os.IsExist(err) {
+		if err = os.RemoveAll(dir); err == nil {
+			err = os.Mkdir(dir, 0o700)
+		}
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err != nil {
 		return err
 	}
 	if uid >= 0 {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/openfaas/faas-provider/types"
+
 	"fnstore/runtime/process/cgroup"
 )
 
@@ -82,5 +84,25 @@ func TestWhatIsPreparedIsUsedAndTakenAway(t *testing.T) {
 	}
 	if n := entries(t, filepath.Join(r.dir, "sock")); n != 0 {
 		t.Errorf("%d sockets left", n)
+	}
+}
+
+// A function whose limit is too small for its own environment cannot be
+// started, and who starts it shares its memory with it until then: neither the
+// store nor another function comes to harm.
+func TestATinyLimitHurtsNobodyElse(t *testing.T) {
+	r := open(t, shortDir(t))
+	r.deploy(t, deployment("other", nil))
+	bystander := r.pid(t, "other")
+	env := map[string]string{}
+	for _, k := range []string{"A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L"} {
+		env[k] = strings.Repeat("x", 120<<10) // of the 128 KiB that one may have
+	}
+	d := deployment("f", env)
+	d.Limits = &types.FunctionResources{Memory: "1Mi"}
+	r.deploy(t, d)
+	r.logged(t, "f", "starting again")
+	if r.pid(t, "other") != bystander {
+		t.Error("the other function was started anew")
 	}
 }

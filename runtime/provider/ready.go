@@ -24,6 +24,7 @@ func AwaitReady(ctx context.Context, r Replica) error {
 		}
 	}()
 	probe := &http.Client{Transport: r.Transport(), Timeout: time.Second}
+	other := map[string]string{"/_/ready": "/_/health", "/_/health": "/_/ready"}
 	path := "/_/ready"
 	for pause := 250 * time.Microsecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://function"+path, nil)
@@ -36,7 +37,7 @@ func AwaitReady(ctx context.Context, r Replica) error {
 			case http.StatusOK:
 				return nil
 			case http.StatusNotFound:
-				path = "/_/health"
+				path = other[path]
 			}
 		}
 		select {

@@ -397,9 +397,7 @@ func restarted(s shop) {
 	if err := machine.Again(); err != nil {
 		s.t.Fatal(err)
 	}
-	if got := s.call("hello?name=Gus"); !strings.Contains(got, "Hello, Gus!") {
-		s.t.Error(got)
-	}
+	s.until("hello answers", func() bool { return strings.Contains(s.call("hello?name=Gus"), "Hello, Gus!") })
 	s.until("one container is left", func() bool {
 		return len(strings.Fields(must(s.t, "ps", "-aq", "--filter", "label=fnstore.function=hello"))) == 1
 	})

@@ -158,14 +158,14 @@ func (g *Group) Doors() (doors []*os.File, dir *os.File, err error) {
 		file = "cgroup.procs"
 	}
 	for _, d := range g.dirs {
-		f, err := os.OpenFile(filepath.Join(d, file), os.O_WRONLY, 0)
+		f, err := door(filepath.Join(d, file), unix.O_WRONLY)
 		if err != nil {
 			return doors, nil, fmt.Errorf("open control group: %w", err)
 		}
 		doors = append(doors, f)
 	}
 	if g.unified && len(g.dirs) > 0 {
-		if dir, err = os.Open(g.dirs[0]); err != nil {
+		if dir, err = door(g.dirs[0], unix.O_RDONLY|unix.O_DIRECTORY); err != nil {
 			return doors, nil, fmt.Errorf("open control group: %w", err)
 		}
 	}
@@ -221,7 +221,11 @@ func remove(dir string) {
 
 // set writes a setting. Those of swap are not there on machines without it.
 func set(dir, file, value string) error {
-	err := os.WriteFile(filepath.Join(dir, file), []byte(value), 0)
+	f, err := door(filepath.Join(dir, file), unix.O_WRONLY)
+	if err == nil {
+		_, err = unix.Write(int(f.Fd()), []byte(value))
+		_ = f.Close()
+	}
 	if err != nil && strings.Contains(file, "swap") {
 		return nil
 	}
@@ -229,4 +233,18 @@ func set(dir, file, value string) error {
 		return fmt.Errorf("set %s to %s: %w", file, value, err)
 	}
 	return nil
+}
+
+// door opens a file of the kernel's, which never keeps anybody waiting: package
+// os would try first whether it does.
+func door(path string, flags int) (*os.File, error) {
+	for {
+		fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
+		if err == nil {
+			return os.NewFile(uintptr(fd), path), nil
+		}
+		if err != unix.EINTR {
+			return nil, &os.PathError{Op: "open", Path: path, Err: err}
+		}
+	}
 }

@@ -57,7 +57,7 @@ func TestLinesGoInBatches(t *testing.T) {
 		t.Errorf("%d writes", n)
 	}
 	for _, b := range out.all {
-		if !strings.HasPrefix(b, "{") || !strings.HasSuffix(b, "}\n") || len(b) > maxBatch {
+		if !strings.HasPrefix(b, "{") || !strings.HasSuffix(b, "}\n") || len(b) > maxHeld+maxBatch {
 			t.Errorf("not whole lines: %d bytes, %.20q", len(b), b)
 		}
 	}
@@ -77,5 +77,52 @@ func TestTroubleIsWrittenAtOnce(t *testing.T) {
 	l.write(line{method: "GET", path: "/second", status: 500, trouble: "panic", stack: strings.Repeat("x", 2*maxBatch)})
 	if text := out.String(); !strings.Contains(text, "/first") || strings.Index(text, "/first") > strings.Index(text, "/second") {
 		t.Errorf("%s", text)
+	}
+}
+
+// stuck is a reader of the log that takes nothing until it is told to.
+type stuck struct {
+	writes
+	in, leave chan struct{}
+}
+
+func (s *stuck) Write(b []byte) (int, error) {
+	select {
+	case s.in <- struct{}{}:
+	default:
+	}
+	<-s.leave
+	return s.writes.Write(b)
+}
+
+// Calls go on while one of them writes, until much waits; then they wait too,
+// and nothing is lost.
+func TestASlowReaderHoldsNobodyUpForLong(t *testing.T) {
+	out := &stuck{in: make(chan struct{}, 1), leave: make(chan struct{})}
+	l := &lines{out: out}
+	var wg sync.WaitGroup
+	wg.Go(func() { l.write(line{path: "/first", status: 500}) })
+	<-out.in
+	const calls = 500
+	for range calls { // on this goroutine: none of them waits
+		l.write(line{path: "/many", status: 200})
+	}
+	big := line{path: "/big", status: 200, trace: strings.Repeat("x", 32), callID: strings.Repeat("x", maxCallID), method: strings.Repeat("x", maxMethod)}
+	wg.Go(func() {
+		for range 2 * maxHeld / 200 {
+			l.write(big)
+		}
+	})
+	for full := false; !full; time.Sleep(time.Millisecond) {
+		l.mu.Lock()
+		full = len(l.batch) > maxHeld
+		l.mu.Unlock()
+	}
+	close(out.leave)
+	wg.Wait()
+	l.flush()
+	text := out.text()
+	if n, m := strings.Count(text, "/many"), strings.Count(text, "/big"); n != calls || m != 2*maxHeld/200 || !strings.Contains(text, "/first") {
+		t.Errorf("%d and %d lines", n, m)
 	}
 }

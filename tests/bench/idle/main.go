@@ -77,10 +77,16 @@ func watch(out io.Writer, pid int, length, patience time.Duration, each bool) er
 
 func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 
+// start is what a store goes on doing after it said that it is up: a minute
+// later it looks for images that nobody wants, and connections that were opened
+// for the start are given up.
+const start = 75 * time.Second
+
 // settle waits until a start is over: two looks ten seconds apart that find
 // fnstore as large as it was, and about as calm as before.
 func settle(pid int, patience time.Duration) error {
 	const apart = 10 * time.Second
+	time.Sleep(start)
 	last, err := look(pid)
 	if err != nil {
 		return err
