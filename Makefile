@@ -12,14 +12,14 @@ COMMIT  := $(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown)
 RACED = ./kit/caller/... ./kit/queue/... ./kit/secret/... ./connectors/... ./runtime/... ./template/...
 RACE  = $(if $(shell command -v gcc || command -v clang),-race)
 # Started as programs, or run by a stage of their own.
-APART = /tests/\(flow\|browser\|bench\|docker\|law\)\(/\|$$\)
+APART = /tests/\(flow\|browser\|docker\|chaos\|law\)$$
 
 FUZZTIME ?= 30s
 COUNT    ?= 1
 STAGE     = sh scripts/stage.sh
 
 .NOTPARALLEL:
-.PHONY: help build up down test test-docker lint vuln docs bench fuzz fresh clean
+.PHONY: help build up down test test-docker test-faas-cli chaos lint vuln docs bench bench-go fuzz fresh clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -48,12 +48,17 @@ test: ## everything: checks, all tests with real services, a browser
 	@raced=$$($(GO) list $(RACED)) && rest=$$($(GO) list ./... | grep -v '$(APART)' | grep -vxF "$$raced") && \
 		$(STAGE) 'tests' $(GO) test -p 2 -vet=off -timeout 10m $$rest
 	@$(STAGE) 'flow' $(GO) test -vet=off -count=1 -timeout 10m ./tests/flow/...
+	@$(STAGE) 'chaos, a sample' $(GO) test -vet=off -count=1 -timeout 10m ./tests/chaos
+	@sh scripts/deps.sh docker || echo 'NOT CHECKED: functions as containers'
+	@$(STAGE) 'containers' $(GO) test -vet=off -count=1 -timeout 15m -v ./tests/docker
 	@$(STAGE) 'clients' sh -c 'cd tests/conform/sdk && $(GO) test -vet=off -count=1 -timeout 10m ./...'
 	@$(STAGE) 'browser' $(GO) test -vet=off -count=1 -timeout 10m ./tests/browser/...
 
-# Two minutes on two busy cores, nearly all of it the first build in an empty cache.
-test-docker: ## hello under a real container engine of its own (root, docker.io)
-	@CI=true $(GO) test -vet=off -count=1 -timeout 20m -v ./tests/docker
+test-docker: ## functions as containers of a real engine (root, docker.io; FAAS_CLI=path: faas-cli up too)
+	@CI=true FNSTORE_TEST_DOCKER=required FAAS_CLI='$(if $(FAAS_CLI),$(abspath $(FAAS_CLI)))' $(GO) test -vet=off -count=1 -timeout 20m -v ./tests/docker
+
+chaos: ## what holds when things break, at full length, some 8 minutes (CHAOS_SEED=n has a run again)
+	@CHAOS=full CI=true $(GO) test -vet=off -count=1 -timeout 30m -v ./tests/chaos
 
 test-faas-cli: ## the real faas-cli against a whole store (FAAS_CLI=path; UPDATE=1 writes docs/faas-cli.md)
 	@[ -x '$(FAAS_CLI)' ] || { echo 'FAAS_CLI=path names no faas-cli'; exit 1; }
@@ -78,7 +83,10 @@ docs: ## write the generated pages anew
 	$(GO) test -count=1 ./tests/law -run '^(TestLinks|TestSeedPage)$$' -update >/dev/null || \
 		{ echo 'the pages could not be made; go test ./tests/law says why'; exit 1; }
 
-bench: ## every benchmark (COUNT=10 for benchstat)
+bench: ## every bar, measured in one run, with one table at the end (ONLY=server,wake)
+	@$(GO) run ./tests/bench $(if $(ONLY),-only $(ONLY))
+
+bench-go: ## every Go benchmark (COUNT=10 for benchstat)
 	@dirs=$$(grep -rlE '^func Benchmark' --include='*_test.go' $(wildcard $(ROOMS)) | xargs -n1 dirname | sort -u | sed 's#^#./#') && \
 		$(GO) test -p 1 -vet=off -run '^$$' -bench . -benchmem -count $(COUNT) $$dirs
 

@@ -61,7 +61,7 @@ func (st *store) startGateway(written *logs.Store) error {
 	}
 	g = gateway.New(gateway.Config{
 		Provider: changing{st.functions, &st.changes}, Secrets: st.vault, Logs: written, User: adminUser, Password: password,
-		Version: version, Commit: commit, UI: page, System: append(queueRoutes(st.pool), st.changes.telling(versionRoutes(st.functions))...),
+		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: append(queueRoutes(st.pool), st.changes.telling(versionRoutes(st.functions))...),
 		Enqueue: st.enqueue,
 		Cancel: func(ctx context.Context, callID string) (bool, error) {
 			return queue.Cancel(ctx, st.pool, callID)

@@ -46,6 +46,7 @@ type Config struct {
 	Logs     plogs.Requester
 	User     string
 	Password string
+	Backend  string // what functions run as, for who asks
 	Version  string // of fnstore
 	Commit   string // it was built from
 	// Timeout of a call, headers to last byte; 0 means 60 s. A function whose
@@ -244,7 +245,7 @@ func (g *Gateway) healthz(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) info(w http.ResponseWriter, _ *http.Request) error {
 	version := &types.VersionInfo{Release: g.cfg.Version, SHA: g.cfg.Commit}
 	return wire.JSON(w, http.StatusOK, map[string]any{
-		"provider": types.ProviderInfo{Name: "fnstore", Version: version, Orchestration: "process"},
+		"provider": types.ProviderInfo{Name: "fnstore", Version: version, Orchestration: g.cfg.Backend},
 		"version":  version,
 		"arch":     arch(),
 	})

@@ -35,6 +35,9 @@ type instance struct {
 func start(s *seat) (*instance, error) {
 	b, spec := s.p.b, s.p.spec
 	home := s.home()
+	if err := freshDir(home, spec.Owner()); err != nil {
+		return nil, err
+	}
 	socket, err := s.listener.File()
 	if err != nil {
 		return nil, err

@@ -80,8 +80,6 @@ func (w *walls) close() { w.groups.Close() }
 // and those it starts.
 func (w *walls) start(s *seat, output, listener *os.File) (*os.Process, *cgroup.Group, error) {
 	home, secrets, limits := s.home(), s.p.secrets(), s.p.spec.Limits
-	fresh := make(chan error, 1)
-	go func() { fresh <- freshDir(home, s.p.spec.Owner()) }() // somebody waits, and a disk may take its time
 	group, err := w.groups.Make(cgroup.Bounds{Memory: limits.Memory, CPU: limits.CPU, Tasks: launch.MaxTasks})
 	if err != nil {
 		return nil, nil, err
@@ -96,10 +94,6 @@ func (w *walls) start(s *seat, output, listener *os.File) (*os.Process, *cgroup.
 			_ = d.Close() // of nil too
 		}
 	}()
-	if err := <-fresh; err != nil {
-		group.Remove()
-		return nil, nil, err
-	}
 	mount := ""
 	if w.mounts {
 		mount = secrets

@@ -19,15 +19,18 @@ import (
 type flood struct {
 	name, what string
 	env        []string
-	at         int // calls at once that make up its capacity
+	at         int // calls at once that make up its capacity; 0: as many as the gateway takes
+	stretch    int // times longer than others: so that there are calls enough
 }
 
 // The capacity of what waits depends on no processor; that of what works does,
-// and the calls that are refused take their share of it.
+// and the calls that are refused take their share of it: a third of a
+// millisecond each, the generator's part included. So its calls have a size that
+// is worth refusing others for, that of a photo.
 var cases = []flood{
-	{"waits", "20 ms of waiting, max_inflight 8", []string{"probe_ms", "20", "max_inflight", "8"}, 8},
-	{"works", "20 ms of work, max_inflight 2", []string{"probe_cpu", "20", "max_inflight", "2"}, 2},
-	{"open", "1 s of waiting, the gateway's own bound", []string{"probe_ms", "1000"}, 0},
+	{"waits", "20 ms of waiting, max_inflight 4", []string{"probe_ms", "20", "max_inflight", "4"}, 4, 1},
+	{"works", "100 ms of work, max_inflight 2", []string{"probe_cpu", "100", "max_inflight", "2"}, 2, 3},
+	{"open", "1 s of waiting, the gateway's own bound", []string{"probe_ms", "1000"}, 0, 4},
 }
 
 var floods = []int{1, 2, 5, 10}
@@ -52,9 +55,7 @@ func (c flood) measure(out io.Writer, stage *actors.Stage, rounds int, length ti
 	}
 	plan := load.Plan{Address: stage.Address(), Request: load.Post("/function/"+c.name, "{}"), Conns: 960, Patience: 30 * time.Second}
 	var all []measured
-	if c.at == 0 { // its service time is long, and so must be what is measured
-		rounds, length = max(rounds/4, 1), 4*length
-	}
+	rounds, length = max(rounds/c.stretch, 1), time.Duration(c.stretch)*length
 	for n := range rounds {
 		m, err := c.round(stage, plan, length)
 		if err != nil {
@@ -73,7 +74,7 @@ func (c flood) measure(out io.Writer, stage *actors.Stage, rounds int, length ti
 func (c flood) round(stage *actors.Stage, plan load.Plan, length time.Duration) (m measured, err error) {
 	m = measured{goodput: map[int]float64{}, p99: map[int]time.Duration{}, tally: map[int]load.Tally{}}
 	ctx := context.Background()
-	plan.Rate = 20 // a twentieth of the capacity, or a fifth where that is small
+	plan.Rate = 20 / float64(c.stretch) // calls that seldom meet
 	m.unloaded = load.Quantile(load.Times(load.Run(ctx, plan, length)), 0.99)
 
 	full := plan

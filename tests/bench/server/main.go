@@ -90,7 +90,14 @@ func compare(out io.Writer, rounds int, length time.Duration) error {
 		if l.body == 1<<10 && l.connections == 32 {
 			r.Bar, r.Aim = 0.80, 0.90
 		}
-		rows = append(rows, r, report.Row{What: title + "resident after, more than bare", Got: more(resident[1], resident[0]), Unit: "MiB", Bar: 4})
+		// Bodies of 1 MiB leave garbage of many times that in both, and what is seen
+		// depends on when each has last collected it: from 5 MiB less than bare to
+		// 7 MiB more in four runs. So it is shown, and is no bar.
+		held := report.Row{What: title + "resident after, more than bare", Got: more(resident[1], resident[0]), Unit: "MiB", Bar: 4}
+		if l.body > 1<<10 {
+			held.Bar, held.Least = 0, true
+		}
+		rows = append(rows, r, held)
 		for i, c := range all[2:] {
 			rows = append(rows, report.Row{What: title + c.name + ", requests/s of bare", Got: ratio(rate[i+2], rate[0]), Unit: "×", Least: true})
 		}
