@@ -113,16 +113,18 @@ func Run(ctx context.Context, o Options) error {
 	defer s.lines.flush()
 	s.gate = newGate(ln, s.connections)
 	web := s.web()
+	// Requests wait in the listener's queue already: the first may be a probe, and
+	// whoever waits for it should not have to ask twice.
+	if err := s.open(); err != nil {
+		s.gate.Close()
+		return err
+	}
+	defer s.close()
 	served := make(chan error, 1)
 	go func() { served <- web.Serve(s.gate) }()
 	if shown := s.exhibit(metrics); shown != nil {
 		defer shown.Close()
 	}
-	if err := s.open(); err != nil {
-		web.Close()
-		return err
-	}
-	defer s.close()
 	s.log.Info("listening", "address", ln.Addr().String())
 	select {
 	case err := <-served:

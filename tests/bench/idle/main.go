@@ -17,7 +17,7 @@ import (
 )
 
 func main() {
-	length := flag.Duration("for", time.Minute, "of the measurement")
+	length := flag.Duration("for", 2*time.Minute, "of the measurement: the runtime itself collects every two minutes")
 	patience := flag.Duration("settle", 4*time.Minute, "after which it is taken as it is")
 	each := flag.Bool("v", false, "also print every process")
 	flag.Parse()
