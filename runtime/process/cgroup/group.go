@@ -1,7 +1,9 @@
 package cgroup
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,11 +36,19 @@ func (g *Groups) Make(b Bounds) (*Group, error) {
 	group := g.spare
 	g.spare = nil
 	g.mu.Unlock()
-	if group == nil {
-		var err error
-		if group, err = g.fresh(); err != nil {
+	if group != nil {
+		err := group.bound(b)
+		if err == nil {
+			return group, nil
+		}
+		group.Remove()
+		if !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
+	}
+	group, err := g.fresh()
+	if err != nil {
+		return nil, err
 	}
 	if err := group.bound(b); err != nil {
 		group.Remove()
@@ -90,7 +100,9 @@ func (g *Groups) fresh() (*Group, error) {
 	for controller, base := range g.base {
 		dir := filepath.Join(base, name)
 		if !slices.Contains(out.dirs, dir) {
-			if err := os.Mkdir(dir, 0o755); err != nil {
+			// A store that cannot see this one, in another PID namespace, may have taken
+			// the base for one that was left behind.
+			if err := os.MkdirAll(dir, 0o755); err != nil {
 				out.Remove()
 				return nil, fmt.Errorf("make control group: %w", err)
 			}
