@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 	"testing/iotest"
 
 	"fnstore/kit/fault"
@@ -69,6 +70,12 @@ func TestRetryAfterWhereItHelps(t *testing.T) {
 		logged(t)
 		if w, _ := failed(fault.New(kind, "x", "x")); w.Header().Get("Retry-After") != want {
 			t.Errorf("status %d: Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+		}
+	}
+	// In whole seconds, and never too soon.
+	for wait, want := range map[time.Duration]string{0: "1", time.Millisecond: "1", 1500 * time.Millisecond: "2", time.Minute: "60"} {
+		if w, _ := failed(fault.New(fault.Unavailable, "x", "x").After(wait)); w.Header().Get("Retry-After") != want {
+			t.Errorf("%s: Retry-After %q", wait, w.Header().Get("Retry-After"))
 		}
 	}
 }
