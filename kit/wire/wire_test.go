@@ -10,8 +10,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 	"testing/iotest"
+	"time"
 
 	"fnstore/kit/fault"
 )
