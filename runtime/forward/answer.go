@@ -72,3 +72,12 @@ type tunnel struct{ *answer }
 
 func (t *tunnel) Read(b []byte) (int, error)  { return t.c.in.Read(b) }
 func (t *tunnel) Write(b []byte) (int, error) { return t.c.Conn.Write(b) }
+
+// Close ends both directions. A Read may still be under way, so its buffer is
+// nobody else's from now on.
+func (t *tunnel) Close() error {
+	t.stop()
+	err := t.c.Close()
+	t.sent.end(t.r)
+	return err
+}

@@ -188,3 +188,30 @@ func TestATunnelCarriesBothDirections(t *testing.T) {
 		t.Errorf("%q %v", got, err)
 	}
 }
+
+// Closing a tunnel ends a Read of it that waits.
+func TestATunnelThatIsClosedEndsItsReader(t *testing.T) {
+	r := raw(t, func(_ int, c net.Conn) {
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		_, _ = io.Copy(io.Discard, c)
+	})
+	for range 20 {
+		req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://function/", nil)
+		req.Header["Upgrade"], req.Header["Connection"] = []string{"websocket"}, []string{"Upgrade"}
+		res, err := r.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun, ended := make(chan struct{}), make(chan error)
+		go func() {
+			close(begun)
+			_, err := res.Body.Read(make([]byte, 1))
+			ended <- err
+		}()
+		<-begun
+		_ = res.Body.Close()
+		if err := <-ended; err == nil {
+			t.Error("it read something")
+		}
+	}
+}

@@ -68,8 +68,8 @@ func (s *Server) Close() {
 }
 
 // RoundTrip implements http.RoundTripper. It sends the request once; only one
-// without a body, whose method may be repeated (RFC 9110 section 9.2.2), goes
-// over a new connection when a kept one turns out to be closed.
+// without a body, whose method is safe (RFC 9110 section 9.2.1), goes over a new
+// connection when a kept one turns out to be closed.
 //
 // A body of more than 16 KiB, or of unknown length, is sent while the answer is
 // read already. Closing it must end a Read of it that waits: when RoundTrip has
@@ -102,7 +102,7 @@ func closeBody(r *http.Request) {
 // repeatable reports that sending the request twice is no more than once.
 func repeatable(r *http.Request) bool {
 	switch r.Method {
-	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut, http.MethodDelete:
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions:
 		return bodyless(r)
 	}
 	return false

@@ -66,6 +66,7 @@ func (p *paced) Read(b []byte) (int, error) {
 	began := time.Now()
 	_ = p.conn.SetReadDeadline(began.Add(p.left)) // not supported by tests' recorders only
 	if p.given.Load() {
+		_ = p.conn.SetReadDeadline(past) // Close's, that was just replaced
 		return 0, http.ErrBodyReadAfterClose
 	}
 	n, err := p.ReadCloser.Read(b)
@@ -77,8 +78,8 @@ func (p *paced) Read(b []byte) (int, error) {
 		p.failed.CompareAndSwap(nil, &err)
 	default:
 		// From here on the server watches the connection for the client's end.
-		_ = p.conn.SetReadDeadline(noDeadline)
 		p.over.Store(true)
+		_ = p.conn.SetReadDeadline(noDeadline)
 	}
 	return n, err
 }

@@ -40,4 +40,6 @@ func (c *call) tunnel(ctx context.Context, res *http.Response) {
 	go carry(function, rw.Reader) // which may have read ahead
 	go carry(client, function)
 	<-ended
+	_, _ = client.Close(), res.Body.Close() // and so the other one ends
+	<-ended
 }

@@ -10,6 +10,8 @@ package plain
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -51,19 +53,24 @@ func (s *Server) Serve(l net.Listener) error {
 	s.mu.Unlock()
 	over := make(chan error, 1)
 	go func() { over <- s.Other.Serve(s.others) }()
-	for {
+	for pause := time.Duration(0); ; {
 		c, err := l.Accept()
 		switch {
 		case err == nil:
+			pause = 0
 			if c := s.enter(c); c != nil {
 				go c.serve()
 			}
 		case s.closing.Load():
 			return http.ErrServerClosed
-		default:
+		case errors.Is(err, net.ErrClosed):
 			_ = s.others.Close()
 			<-over
 			return err
+		default: // too many open files, say: it will pass, and nobody would start us again
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			slog.Warn("cannot accept connections", "cause", err, "again in", pause)
+			time.Sleep(pause)
 		}
 	}
 }
