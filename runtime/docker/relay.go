@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -17,8 +18,13 @@ func relay(l net.Listener, subnet netip.Prefix, service string) {
 	open := make(chan struct{}, maxRelayed)
 	for {
 		from, err := l.Accept()
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return
+		}
+		if err != nil { // too many open files, say: it will pass
+			slog.Warn("cannot accept a container's connection", "service", service, "cause", err)
+			time.Sleep(time.Second)
+			continue
 		}
 		peer, err := netip.ParseAddrPort(from.RemoteAddr().String())
 		if err != nil || !subnet.Contains(peer.Addr().Unmap()) {
