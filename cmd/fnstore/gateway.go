@@ -60,7 +60,9 @@ func (st *store) startGateway(written *logs.Store) error {
 		return err
 	}
 	g = gateway.New(gateway.Config{
-		Provider: changing{st.functions, &st.changes}, Secrets: st.vault, Logs: written, User: adminUser, Password: password,
+		Provider: changing{st.functions, &st.changes},
+		Take:     func(name string) (gateway.Taken, int64, bool) { return st.functions.Take(name) },
+		Secrets:  st.vault, Logs: written, User: adminUser, Password: password,
 		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: append(queueRoutes(st.pool), st.changes.telling(versionRoutes(st.functions))...),
 		Enqueue: st.enqueue,
 		Cancel: func(ctx context.Context, callID string) (bool, error) {
@@ -68,7 +70,7 @@ func (st *store) startGateway(written *logs.Store) error {
 		},
 	})
 	st.run(gateway.Limit(main, gateway.MaxConns, gateway.MaxConnsPerIP), "gateway",
-		&plain.Server{Handler: g, Prefix: gateway.Functions, Other: server("gateway", g)})
+		&plain.Server{Handler: g, Carrier: g.Carrier(), Prefix: gateway.Functions, Other: server("gateway", g)})
 	st.serve(metrics, "metrics", g.Metrics())
 	return nil
 }

@@ -64,6 +64,12 @@ func (c *conn) exchange(r *http.Request) (*sending, *http.Response, error) {
 	if err != nil {
 		return sent, nil, err
 	}
+	res, err := c.hear(r, sent)
+	return sent, res, err
+}
+
+// hear reads the head of the answer.
+func (c *conn) hear(r *http.Request, sent *sending) (*http.Response, error) {
 	if c.in == nil {
 		c.in = readers.Get().(*bufio.Reader)
 		c.in.Reset(c)
@@ -76,15 +82,15 @@ func (c *conn) exchange(r *http.Request) (*sending, *http.Response, error) {
 			if sent.over == nil && sent.err != nil {
 				err = sent.err
 			}
-			return sent, nil, err
+			return nil, err
 		case res.StatusCode == http.StatusSwitchingProtocols && r.Header["Upgrade"] == nil:
-			return sent, nil, errors.New("an upgrade that nobody asked for")
+			return nil, errors.New("an upgrade that nobody asked for")
 		case res.StatusCode >= 200 || res.StatusCode < 100 || res.StatusCode == http.StatusSwitchingProtocols:
 			c.allow = math.MaxInt64
-			return sent, res, nil
+			return res, nil
 		}
 	}
-	return sent, nil, fmt.Errorf("more than %d answers before the answer", hints)
+	return nil, fmt.Errorf("more than %d answers before the answer", hints)
 }
 
 // send writes the request, the body too when it is short, else in a goroutine.

@@ -57,6 +57,9 @@ func (c *call) answer(res *http.Response) {
 	}
 }
 
+// untyped is the type of an answer when neither side has said one.
+const untyped = "text/plain; charset=utf-8"
+
 // head copies the headers of the answer: all that speak of it, none that speak
 // of the connection it came over or that only the gateway may set.
 func (c *call) head(h http.Header, res *http.Response) {
@@ -75,7 +78,7 @@ func (c *call) head(h http.Header, res *http.Response) {
 	if len(h["Content-Type"]) == 0 && res.StatusCode != http.StatusNoContent && res.StatusCode != http.StatusNotModified {
 		ct := c.r.Header.Get("Content-Type")
 		if ct == "" {
-			ct = "text/plain; charset=utf-8"
+			ct = untyped
 		}
 		h["Content-Type"] = []string{ct}
 	}

@@ -30,8 +30,7 @@ func (g *Gateway) async(w http.ResponseWriter, r *http.Request, rest string) {
 	case r.Method == http.MethodDelete && g.cfg.Cancel != nil:
 		g.cancel(w, r, rest)
 	case r.Method != http.MethodPost:
-		w.Header().Set("Allow", "POST")
-		w.WriteHeader(http.StatusMethodNotAllowed)
+		notAllowed(w, r, "POST")
 	default:
 		if err := g.enqueue(w, r, rest); err != nil {
 			fail(w, r, err)
@@ -49,7 +48,7 @@ func (g *Gateway) enqueue(w http.ResponseWriter, r *http.Request, rest string) e
 	if err != nil {
 		return err
 	}
-	if internal(s) { // a stranger's message is delivered unsigned: refused now rather than then
+	if internal(s.Annotations) { // a stranger's message is delivered unsigned: refused now rather than then
 		return onlyInternal(name)
 	}
 	if err := checkCallback(r.Header.Values("X-Callback-Url")); err != nil {
@@ -111,9 +110,7 @@ func (g *Gateway) messageHeaders(r *http.Request) http.Header {
 	for _, name := range []string{"Content-Length", "Expect", "X-Callback-Url", "X-Fnstore-Signature", wire.CallID} {
 		delete(h, name)
 	}
-	if g.operatorsOwn(r) {
-		delete(h, "Authorization")
-	}
+	g.withhold(h)
 	return h
 }
 

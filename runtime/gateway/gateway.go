@@ -20,6 +20,7 @@ import (
 	"fnstore/kit/fault"
 	"fnstore/kit/queue"
 	"fnstore/kit/wire"
+	"fnstore/runtime/express"
 	"fnstore/runtime/secrets"
 )
 
@@ -42,6 +43,10 @@ type Provider interface {
 // Config is what a gateway needs.
 type Config struct {
 	Provider Provider
+	// Take gives a replica that is ready, without waiting. full is what each takes
+	// at once, when it is known that none takes more. nil where there is no such
+	// way.
+	Take     func(function string) (t Taken, full int64, ok bool)
 	Secrets  *secrets.Store
 	Logs     plogs.Requester
 	User     string
@@ -146,6 +151,10 @@ func (g *Gateway) routes() {
 // ServeHTTP routes on the path as it was sent. Nothing is redirected to a
 // cleaner spelling: what does not name a thing exactly names nothing.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if b := express.From(r.Context()); b != nil {
+		g.resume(w, r, b)
+		return
+	}
 	id := callID(r)
 	r.Header.Set(wire.CallID, id)
 	w.Header().Set(wire.CallID, id)
@@ -157,7 +166,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
 		w.Header().Set("Connection", "close") // what follows may be meant for a tunnel
-		w.WriteHeader(http.StatusMethodNotAllowed)
+		notAllowed(w, r)
 		return
 	}
 	raw, err := rawPath(r)
@@ -200,8 +209,7 @@ func (g *Gateway) operator(w http.ResponseWriter, r *http.Request, raw string) {
 			h.ServeHTTP(nothing, r) // says 404 or 405
 		}
 		if nothing.code == http.StatusMethodNotAllowed {
-			w.Header()["Allow"] = nothing.header["Allow"]
-			w.WriteHeader(http.StatusMethodNotAllowed)
+			notAllowed(w, r, nothing.header["Allow"]...)
 			return
 		}
 		wire.Fail(w, r, fault.New(fault.NotFound, "no_route", "there is nothing here"))
@@ -220,6 +228,14 @@ func (s *silent) Header() http.Header         { return s.header }
 func (s *silent) Write(b []byte) (int, error) { return len(b), nil }
 func (s *silent) WriteHeader(code int)        { s.code = code }
 
+// notAllowed refuses a method where others are allowed.
+func notAllowed(w http.ResponseWriter, r *http.Request, others ...string) {
+	if len(others) > 0 {
+		w.Header()["Allow"] = others
+	}
+	wire.Fail(w, r, fault.New(fault.NotAllowed, "method_not_allowed", "%s is not a method of this path", r.Method))
+}
+
 func unauthorized(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("WWW-Authenticate", `Basic realm="Restricted"`)
 	wire.Fail(w, r, fault.New(fault.Unauthorized, "unauthorized", "invalid credentials"))
@@ -235,8 +251,7 @@ func (g *Gateway) authorised(r *http.Request) bool {
 
 func (g *Gateway) healthz(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		w.WriteHeader(http.StatusMethodNotAllowed)
+		notAllowed(w, r, "GET, HEAD")
 		return
 	}
 	w.WriteHeader(http.StatusOK)

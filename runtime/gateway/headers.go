@@ -55,9 +55,7 @@ var kept = map[string]bool{"X-Call-Id": true, "X-Fnstore-Signature": true, "Host
 // go, and the platform's.
 func (g *Gateway) functionHeaders(r *http.Request, start time.Time) http.Header {
 	h := passOn(r.Header, 5)
-	if g.operatorsOwn(r) {
-		delete(h, "Authorization") // which is not for functions
-	}
+	g.withhold(h)
 	if _, ok := h["User-Agent"]; !ok {
 		h["User-Agent"] = g.served
 	}
@@ -72,12 +70,26 @@ func (g *Gateway) functionHeaders(r *http.Request, start time.Time) http.Header 
 
 var forwardedProto = []string{"http"}
 
+// withhold takes the operator's credentials away, which are nobody else's.
+func (g *Gateway) withhold(h http.Header) {
+	given, ok := h["Authorization"]
+	if !ok {
+		return
+	}
+	var others []string // a new slice: h shares its values
+	for _, v := range given {
+		if !g.operatorsOwn(v) {
+			others = append(others, v)
+		}
+	}
+	if h["Authorization"] = others; len(others) == 0 {
+		delete(h, "Authorization")
+	}
+}
+
 // operatorsOwn reports basic auth with the operator's name, whatever the
 // password: a mistyped one is a secret too.
-func (g *Gateway) operatorsOwn(r *http.Request) bool {
-	if r.Header["Authorization"] == nil {
-		return false
-	}
-	user, _, ok := r.BasicAuth()
+func (g *Gateway) operatorsOwn(authorization string) bool {
+	user, _, ok := (&http.Request{Header: http.Header{"Authorization": {authorization}}}).BasicAuth()
 	return ok && user == g.cfg.User
 }

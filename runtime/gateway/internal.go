@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/openfaas/faas-provider/types"
-
 	"fnstore/kit/caller"
 	"fnstore/kit/fault"
 	"fnstore/kit/queue"
@@ -18,8 +16,8 @@ import (
 // plane and the operator alone.
 const annotationInternal = "fnstore.internal"
 
-func internal(s types.FunctionStatus) bool {
-	return s.Annotations != nil && (*s.Annotations)[annotationInternal] == "true"
+func internal(annotations *map[string]string) bool {
+	return annotations != nil && (*annotations)[annotationInternal] == "true"
 }
 
 func onlyInternal(name string) error {

@@ -46,7 +46,7 @@ func (g *Gateway) invoke(w *recorder, r *http.Request, rest string) {
 	}
 	if g.inflight.Add(1) > int64(g.cfg.MaxInflight) {
 		g.inflight.Add(-1)
-		fail(w, r, fault.New(fault.Unavailable, "overloaded", "as many calls are under way as this gateway takes; send it again"))
+		fail(w, r, overloaded())
 		return
 	}
 	defer g.inflight.Add(-1)
@@ -56,14 +56,14 @@ func (g *Gateway) invoke(w *recorder, r *http.Request, rest string) {
 		return
 	}
 	counted := g.metrics.of(name)
-	if counted.open.Add(1) > int64(g.cfg.MaxInflight-g.cfg.MaxInflight/4) {
+	if counted.open.Add(1) > g.share() {
 		counted.open.Add(-1)
-		fail(w, r, fault.New(fault.Unavailable, "function_overloaded", "as many calls of this function are under way as it may have, so that others keep room; send it again"))
+		fail(w, r, functionOverloaded())
 		return
 	}
 	defer counted.open.Add(-1)
 	body := g.pace(w, r)
-	if internal(s) {
+	if internal(s.Annotations) {
 		release, err := g.admit(w, r, name, path)
 		if err != nil {
 			fail(w, r, err)
@@ -71,7 +71,7 @@ func (g *Gateway) invoke(w *recorder, r *http.Request, rest string) {
 		}
 		defer release()
 	}
-	c := &call{g: g, w: w, r: r, function: name, path: path, start: start, timeout: g.timeout(s), body: body}
+	c := &call{g: g, w: w, r: r, function: name, path: path, start: start, timeout: g.timeout(s.EnvVars), body: body}
 	ctx, over := g.expiry.begin(c)
 	defer over()
 	transport, release, err := g.cfg.Provider.Acquire(ctx, name)

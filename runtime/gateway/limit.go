@@ -17,7 +17,7 @@ const (
 )
 
 // refusing bounds the connections that are being told they are too many.
-const refusing = 32
+const refusing = 256
 
 // Limit bounds the connections that l has open at once, in all and from one
 // address. Those from this machine count only in all: everyone behind a proxy
@@ -108,7 +108,10 @@ type counted struct {
 	leave func()
 }
 
-// CloseWrite and SyscallConn are what the connection below can do.
+// NetConn is the connection below.
+func (c *counted) NetConn() net.Conn { return c.Conn }
+
+// CloseWrite and SyscallConn are what it can do.
 func (c *counted) CloseWrite() error {
 	if t, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return t.CloseWrite()

@@ -235,7 +235,7 @@ func TestAFunctionsOwnTimeoutWins(t *testing.T) {
 	for v, want := range map[string]time.Duration{
 		"": time.Minute, "10s": time.Minute, "5m": 5*time.Minute + Margin, "300": 5*time.Minute + Margin, "soon": time.Minute, "-1s": time.Minute,
 	} {
-		if got := g.timeout(types.FunctionStatus{EnvVars: map[string]string{"exec_timeout": v}}); got != want {
+		if got := g.timeout(map[string]string{"exec_timeout": v}); got != want {
 			t.Errorf("exec_timeout %q: %s, want %s", v, got, want)
 		}
 	}

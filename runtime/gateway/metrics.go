@@ -83,6 +83,12 @@ func (s *series) begin() {
 }
 
 func (m *metrics) end(s *series, status int, took time.Duration) {
+	m.refused(s, status, took)
+	s.inflight.Dec()
+}
+
+// refused counts a call that was ended before it reached the function.
+func (m *metrics) refused(s *series, status int, took time.Duration) {
 	e, ok := s.codes.Load(status)
 	if !ok {
 		code := strconv.Itoa(status)
@@ -90,7 +96,6 @@ func (m *metrics) end(s *series, status int, took time.Duration) {
 	}
 	e.(*ended).total.Inc()
 	e.(*ended).seconds.Observe(took.Seconds())
-	s.inflight.Dec()
 	s.calls.Add(1)
 }
 

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/openfaas/faas-provider/types"
-
 	"fnstore/kit/fault"
 )
 
@@ -106,9 +104,9 @@ func slow(err error) error {
 	return err
 }
 
-// timeout is the longest a call of the function may take.
-func (g *Gateway) timeout(s types.FunctionStatus) time.Duration {
-	v := s.EnvVars["exec_timeout"]
+// timeout is the longest a call may take of a function with these variables.
+func (g *Gateway) timeout(env map[string]string) time.Duration {
+	v := env["exec_timeout"]
 	if v == "" {
 		return g.cfg.Timeout
 	}

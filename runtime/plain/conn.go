@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -12,6 +13,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"fnstore/runtime/express"
 )
 
 // size is how many bytes a plain request may have.
@@ -28,6 +31,7 @@ type conn struct {
 	writeUntil atomic.Int64 // how long a client may take to take what is being written
 	writing    atomic.Bool
 	cancel     atomic.Pointer[context.CancelFunc]
+	whole      bool // the last answer came to its end
 }
 
 var past = time.Unix(1, 0)
@@ -84,34 +88,80 @@ var (
 )
 
 // serve answers plain requests until there is none, and hands the connection
-// over at the first that is not.
-func (c *conn) serve() {
+// over at the first that is not. Some bytes may have come already.
+func (c *conn) serve(came []byte) {
 	defer c.s.leave(c)
 	b := buffers.Get().(*[size]byte)
 	defer buffers.Put(b)
-	for have := 0; ; {
-		if have == 0 {
-			if have = c.read(b); have == 0 {
+	var q express.Request
+	for brief := 0; ; {
+		if len(came) == 0 {
+			if brief >= settled {
+				if c.s.carry(c.nc, c.remote) {
+					return
+				}
+				brief = 0
+			}
+			n := c.read(b)
+			if n == 0 {
 				_ = c.nc.Close()
 				return
 			}
+			came = b[:n]
 		}
-		n := whole(b[:have], c.s.Prefix)
+		n, _ := q.Read(came, c.s.Prefix)
 		from := readers.Get().(*bufio.Reader)
-		from.Reset(bytes.NewReader(b[:n]))
+		from.Reset(bytes.NewReader(came[:n]))
 		r, err := http.ReadRequest(from)
 		if err != nil { // n is 0, or an escape in the path is none
-			c.s.others.give(c.nc, bytes.Clone(b[:have]))
+			c.s.others.give(c.nc, bytes.Clone(came))
 			return
 		}
-		more := c.answer(r)
+		more, short := c.answer(context.Background(), r)
 		readers.Put(from)
 		if !more {
-			_ = c.nc.Close()
+			c.hangUp()
 			return
 		}
-		have = copy(b[:], b[n:have])
+		if brief++; !short {
+			brief = 0
+		}
+		came = came[n:]
 	}
+}
+
+// settled is after how many short answers a connection goes back to its loop.
+const settled = 8
+
+// resume has the call answered that a loop has begun, and goes on behind it.
+func (c *conn) resume(rest express.Rest) {
+	var q express.Request
+	n, _ := q.Read(rest.Read, c.s.Prefix) // as the loop has read it
+	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(rest.Read[:n])))
+	if err != nil { // a target that net/http does not take has not been begun
+		rest.Begun.Close()
+		_ = c.nc.Close()
+		c.s.leave(c)
+		return
+	}
+	if more, _ := c.answer(express.With(context.Background(), rest.Begun), r); !more {
+		c.hangUp()
+		c.s.leave(c)
+		return
+	}
+	c.serve(rest.Read[n:])
+}
+
+// hangUp closes the connection. A client that is still sending has a moment to
+// read its answer, which a reset would take away.
+func (c *conn) hangUp() {
+	if c.whole {
+		if t, ok := c.nc.(interface{ CloseWrite() error }); ok && t.CloseWrite() == nil {
+			_ = c.nc.SetReadDeadline(time.Now().Add(c.s.tick()))
+			_, _ = io.CopyN(io.Discard, c.nc, 64<<10)
+		}
+	}
+	_ = c.nc.Close()
 }
 
 // read waits for the client as long as one may rest.
@@ -124,11 +174,13 @@ func (c *conn) read(b *[size]byte) int {
 	return n
 }
 
-// answer has the request answered and tells whether another may follow.
-func (c *conn) answer(r *http.Request) (more bool) {
+// answer has the request answered. It tells whether another may follow, and
+// whether the answer was a short one.
+func (c *conn) answer(ctx context.Context, r *http.Request) (more, short bool) {
 	r.RemoteAddr = c.remote
-	ctx, cancel := context.WithCancel(context.Background())
-	w := &response{c: c, r: r, header: make(http.Header, 8), last: c.s.closing.Load()}
+	ctx, cancel := context.WithCancel(ctx)
+	w := &response{c: c, r: r, header: make(http.Header, 8), last: r.Close || c.s.closing.Load()}
+	c.whole = false
 	c.cancel.Store(&cancel)
 	c.since.Store(time.Now().UnixNano())
 	defer func() {
@@ -145,5 +197,7 @@ func (c *conn) answer(r *http.Request) (more bool) {
 		c.writeUntil.Store(0)
 	}()
 	c.s.Handler.ServeHTTP(w, r.WithContext(ctx))
-	return w.finish()
+	short = w.out == nil // until now
+	c.whole = w.finish()
+	return c.whole && !w.last, short
 }

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"net/http"
 	"strings"
+
+	"fnstore/runtime/express"
 )
 
 // writeHeader writes the fields but those of the framing, which are this
@@ -12,7 +14,7 @@ import (
 // is any.
 func writeHeader(out *bufio.Writer, h http.Header) {
 	for name, values := range h {
-		if name == "Connection" || name == "Transfer-Encoding" || !isToken(name) {
+		if name == "Connection" || name == "Transfer-Encoding" || !express.IsToken(name) {
 			continue
 		}
 		for _, v := range values {
@@ -28,12 +30,3 @@ func writeHeader(out *bufio.Writer, h http.Header) {
 }
 
 var breaks = strings.NewReplacer("\r", " ", "\n", " ")
-
-func isToken(name string) bool {
-	for i := range len(name) {
-		if !token[name[i]] {
-			return false
-		}
-	}
-	return name != ""
-}

@@ -1,6 +1,7 @@
-// Package plain serves the plainest of HTTP/1.1 requests on one goroutine for a
-// connection, without timers: those that are whole in the first bytes that come,
-// with nothing in them that readers of HTTP are known to differ about. At the
+// Package plain serves the plainest of HTTP/1.1 requests: those that are whole in
+// the first bytes that come, with nothing in them that readers of HTTP are known
+// to differ about. A loop of package express carries them while it can; else
+// they are served on one goroutine for a connection, without timers. At the
 // first request that is anything else the connection goes to a net/http.Server,
 // with every byte that came. http.Server starts a goroutine and sets deadlines
 // for each request, each of which wakes a thread; beside processes that want the
@@ -17,6 +18,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"fnstore/runtime/express"
 )
 
 // Server serves Handler. Its other requests, and its bounds, are Other's, whose
@@ -25,6 +28,7 @@ type Server struct {
 	Handler http.Handler
 	Prefix  string // of the paths of plain requests
 	Other   *http.Server
+	Carrier express.Carrier // carries calls on loops; nil for none
 	// Tick is how often connections are looked at: how late one that rests is
 	// closed, and how late a call learns that its client has gone. 0 is half a
 	// second.
@@ -36,7 +40,10 @@ type Server struct {
 	conns   map[*conn]struct{}
 	looking bool          // the clock runs
 	left    chan struct{} // closed when closing and no connection is left
+	carried int           // connections that are the loops'
 	others  *handover
+	loops   []*express.Loop
+	turn    atomic.Uint32 // of the loops to take the next connection
 }
 
 // Serve accepts connections until Shutdown or Close, and then returns
@@ -50,6 +57,7 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 	s.conns, s.left = map[*conn]struct{}{}, make(chan struct{})
 	s.others = &handover{Listener: l, conns: make(chan net.Conn), done: make(chan struct{})}
+	s.startLoops()
 	s.mu.Unlock()
 	over := make(chan error, 1)
 	go func() { over <- s.Other.Serve(s.others) }()
@@ -58,8 +66,10 @@ func (s *Server) Serve(l net.Listener) error {
 		switch {
 		case err == nil:
 			pause = 0
-			if c := s.enter(c); c != nil {
-				go c.serve()
+			if remote := c.RemoteAddr().String(); !s.carry(c, remote) {
+				if c := s.enter(c, remote, false); c != nil {
+					go c.serve(nil)
+				}
 			}
 		case s.closing.Load():
 			return http.ErrServerClosed
@@ -75,11 +85,13 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 }
 
-func (s *Server) enter(nc net.Conn) *conn {
-	c := &conn{s: s, nc: nc, remote: nc.RemoteAddr().String()}
+// enter begins to look after a connection. Once the server closes it takes those
+// alone that something is owed.
+func (s *Server) enter(nc net.Conn, remote string, owed bool) *conn {
+	c := &conn{s: s, nc: nc, remote: remote}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing.Load() {
+	if s.closing.Load() && !owed {
 		_ = nc.Close()
 		return nil
 	}
@@ -95,7 +107,12 @@ func (s *Server) leave(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
-	if s.closing.Load() && len(s.conns) == 0 {
+	s.last()
+}
+
+// last closes left when nobody is left. The caller holds mu.
+func (s *Server) last() {
+	if s.closing.Load() && len(s.conns) == 0 && s.carried == 0 {
 		close(s.left)
 	}
 }
@@ -128,7 +145,8 @@ func (s *Server) look() {
 // Shutdown takes no new connection, closes those that rest, and returns when the
 // others have had their answers or ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error {
-	left := s.end((*conn).rest)
+	left := s.end((*conn).rest, (*express.Loop).Drain)
+	defer s.end((*conn).rest, (*express.Loop).Close) // the threads
 	err := s.Other.Shutdown(ctx)
 	select {
 	case <-left:
@@ -140,13 +158,13 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 // Close ends every connection.
 func (s *Server) Close() error {
-	s.end(func(c *conn) { _ = c.nc.Close() })
+	s.end(func(c *conn) { _ = c.nc.Close() }, (*express.Loop).Close)
 	return s.Other.Close()
 }
 
 // end ends Serve and tells each connection. What it gives is closed when none
 // is left.
-func (s *Server) end(tell func(*conn)) <-chan struct{} {
+func (s *Server) end(tell func(*conn), loop func(*express.Loop)) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first := !s.closing.Swap(true)
@@ -156,11 +174,14 @@ func (s *Server) end(tell func(*conn)) <-chan struct{} {
 	if s.others != nil {
 		_ = s.others.Listener.Close()
 	}
-	if first && len(s.conns) == 0 {
-		close(s.left)
+	if first {
+		s.last()
 	}
 	for c := range s.conns {
 		tell(c)
+	}
+	for _, l := range s.loops {
+		loop(l)
 	}
 	return s.left
 }

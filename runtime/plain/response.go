@@ -6,8 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"fnstore/runtime/express"
 )
 
 // response is an http.ResponseWriter. As net/http's it finds the length of a
@@ -129,7 +130,7 @@ func (w *response) begin(h http.Header) {
 		_, _ = w.out.WriteString("Connection: close\r\n")
 	}
 	if _, ok := h["Date"]; !ok {
-		_, _ = w.out.WriteString(date())
+		_, _ = w.out.WriteString(express.Date(time.Now()))
 	}
 	_, _ = w.out.WriteString("\r\n")
 	if held := w.held; len(held) > 0 {
@@ -138,8 +139,7 @@ func (w *response) begin(h http.Header) {
 	}
 }
 
-// finish completes the answer and tells whether another may follow on the
-// connection.
+// finish completes the answer and tells whether it is whole.
 func (w *response) finish() bool {
 	w.WriteHeader(http.StatusOK)
 	if w.out == nil {
@@ -156,7 +156,7 @@ func (w *response) finish() bool {
 	if err := w.out.Flush(); err != nil || w.broken != nil || !w.mute && w.length >= 0 && w.sent != w.length {
 		return false
 	}
-	return !w.last
+	return true
 }
 
 // trailers are the headers that the head announced as such.
@@ -211,21 +211,3 @@ func (w *response) SetReadDeadline(time.Time) error { return nil }
 
 // EnableFullDuplex has nothing to do either.
 func (w *response) EnableFullDuplex() error { return nil }
-
-// clock is the Date header of a second (RFC 9110 section 6.6.1).
-type clock struct {
-	second int64
-	line   string
-}
-
-var now atomic.Pointer[clock]
-
-func date() string {
-	t := time.Now()
-	if c := now.Load(); c != nil && c.second == t.Unix() {
-		return c.line
-	}
-	c := &clock{t.Unix(), "Date: " + t.UTC().Format(http.TimeFormat) + "\r\n"}
-	now.Store(c)
-	return c.line
-}

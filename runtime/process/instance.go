@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -56,11 +55,7 @@ func start(s *seat) (*instance, error) {
 	}
 
 	p := &instance{process: process, home: home, b: b, group: group, exited: make(chan struct{})}
-	path := s.listener.Addr().String()
-	p.transport = forward.To(func(ctx context.Context) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", path)
-	})
+	p.transport = forward.ToSocket(s.listener.Addr().String())
 	go func() {
 		defer outR.Close()
 		b.cfg.Logs.Copy(spec.Deployment.Service, provider.Namespace, s.id, outR)

@@ -11,13 +11,7 @@ import (
 // acquire takes the ready replica with the fewest calls, or waits for one. The
 // call counts as open from here on: a function with an open call never sleeps.
 func (f *function) acquire(ctx context.Context) (http.RoundTripper, func(), error) {
-	open := f.open.Add(1)
-	for peak := f.peak.Load(); open > peak && !f.peak.CompareAndSwap(peak, open); {
-		peak = f.peak.Load()
-	}
-	if open > int64(f.most.Load()) {
-		f.p.lookSoon()
-	}
+	f.begin()
 	p, ok := f.pick()
 	if !ok {
 		var err error
@@ -27,6 +21,17 @@ func (f *function) acquire(ctx context.Context) (http.RoundTripper, func(), erro
 		}
 	}
 	return p.transport, func() { p.done(); f.end() }, nil
+}
+
+// begin counts a call in.
+func (f *function) begin() {
+	open := f.open.Add(1)
+	for peak := f.peak.Load(); open > peak && !f.peak.CompareAndSwap(peak, open); {
+		peak = f.peak.Load()
+	}
+	if open > int64(f.most.Load()) {
+		f.p.lookSoon()
+	}
 }
 
 // end counts a call out.

@@ -14,6 +14,7 @@ type instance struct {
 	transport http.RoundTripper
 
 	calls   atomic.Int64 // that run in it; negative when it takes no more
+	taken   atomic.Int64 // of them, by Take
 	drained sync.Once
 	idle    chan struct{} // closed when it takes no more calls and none is left
 	rested  func()        // closes idle, once

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 )
@@ -14,6 +15,8 @@ type release struct {
 	program Program
 	before  atomic.Pointer[release] // serves until this one is ready
 
+	maxInflight int64 // calls at once that each replica takes; 0: any number
+
 	mu    sync.Mutex
 	slots atomic.Pointer[[]*slot] // never changed in place: calls read it without mu
 	gone  sync.WaitGroup          // slots that were told to stop
@@ -25,7 +28,7 @@ func newRelease(f *function, rec record, img Image) (*release, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &release{f: f, rec: rec}
+	r := &release{f: f, rec: rec, maxInflight: maxInflight(rec.Deployment.EnvVars)}
 	r.slots.Store(&[]*slot{})
 	spec := Spec{Deployment: rec.Deployment, Image: img, Limits: limits, Home: f.p.home(rec)}
 	if f.p.backend.Users() {
@@ -33,6 +36,16 @@ func newRelease(f *function, rec record, img Image) (*release, error) {
 	}
 	r.program, err = f.p.backend.Prepare(spec)
 	return r, err
+}
+
+// maxInflight reads the variable as the function server does: what is no number
+// bounds nothing.
+func maxInflight(env map[string]string) int64 {
+	n, err := strconv.ParseInt(env["max_inflight"], 10, 32)
+	if err != nil {
+		return 0
+	}
+	return max(n, 0)
 }
 
 // scale starts or stops slots until there are n.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +26,7 @@ func (r *rig) dial(t *testing.T) net.Conn {
 // A function may answer each part of a body as it comes: both directions flow
 // through the gateway at once.
 func TestBothDirectionsFlowAtOnce(t *testing.T) {
-	fn := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+	fn, to := function(t, func(w http.ResponseWriter, q *http.Request) {
 		control := http.NewResponseController(w)
 		_ = control.EnableFullDuplex()
 		_ = control.Flush()
@@ -39,9 +38,9 @@ func TestBothDirectionsFlowAtOnce(t *testing.T) {
 			_, _ = io.WriteString(w, strings.ToUpper(line))
 			_ = control.Flush()
 		}
-	}))
+	})
 	t.Cleanup(fn.Close)
-	r := open(t, map[string]http.RoundTripper{"bad": dialer(fn.Listener.Addr().String())})
+	r := open(t, map[string]http.RoundTripper{"bad": to})
 	c := r.dial(t)
 	_, _ = io.WriteString(c, "POST /function/bad HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
 	res, err := http.ReadResponse(bufio.NewReader(c), nil) // before a byte of the body

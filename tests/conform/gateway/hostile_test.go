@@ -13,10 +13,13 @@ import (
 // hostile serves a function that reads a request's head and says what say does.
 func hostile(t *testing.T, say func(net.Conn)) *rig {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	return open(t, map[string]http.RoundTripper{"bad": saying(t, say)})
+}
+
+// saying is such a function.
+func saying(t *testing.T, say func(net.Conn)) http.RoundTripper {
+	t.Helper()
+	l, to := socket(t)
 	t.Cleanup(func() { _ = l.Close() })
 	go func() {
 		for {
@@ -32,7 +35,7 @@ func hostile(t *testing.T, say func(net.Conn)) *rig {
 			}()
 		}
 	}()
-	return open(t, map[string]http.RoundTripper{"bad": dialer(l.Addr().String())})
+	return to
 }
 
 const callBad = "GET /function/bad HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -63,6 +66,7 @@ func TestHostileAnswers(t *testing.T) {
 		"an upgrade nobody asked":    {"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 502, "function_unreachable"},
 		"100 without an end":         {strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", 1000), 502, "function_unreachable"},
 		"a body that ends early":     {ok + "Content-Length: 1000000\r\n\r\nshort", 0, ""},
+		"a short body that ends so":  {ok + "Content-Length: 10\r\n\r\nshort", 502, "function_unreachable"},
 		"chunks that are none":       {ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n", 0, ""},
 		"a second answer":            {ok + "Content-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", 200, ""},
 		"hop-by-hop headers":         {ok + "Connection: X-Hop\r\nX-Hop: 1\r\nKeep-Alive: x\r\nProxy-Authenticate: x\r\nContent-Length: 0\r\n\r\n", 200, ""},

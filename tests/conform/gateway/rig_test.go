@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"fnstore/kit/fault"
+	"fnstore/runtime/express"
 	"fnstore/runtime/forward"
 	"fnstore/runtime/gateway"
 	"fnstore/runtime/logs"
@@ -27,13 +29,14 @@ import (
 
 // rig is a gateway with two functions: echo, and other that nobody may reach.
 type rig struct {
-	front  *plain.Server
-	addr   string
-	g      *gateway.Gateway
-	system atomic.Int64 // requests that reached something under /system or /ui/
-	other  atomic.Int64
+	addr    string
+	g       *gateway.Gateway
+	carried atomic.Int64 // calls, by a loop
+	system  atomic.Int64 // requests that reached something under /system or /ui/
+	other   atomic.Int64
 
 	functions []*httptest.Server
+	fronts    []*plain.Server
 
 	mu   sync.Mutex
 	seen []seen // what reached echo
@@ -48,14 +51,38 @@ type seen struct {
 	Body   []byte
 }
 
-// provider reaches its functions over TCP and counts what only /system asks.
+// provider reaches its functions at unix sockets, as the store does, and counts
+// what only /system asks.
 type provider struct {
 	r  *rig
 	to map[string]http.RoundTripper
 }
 
-func dialer(addr string) http.RoundTripper {
-	return forward.To(func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", addr) })
+// taken is a function that is ready.
+type taken struct{ *forward.Server }
+
+func (t taken) Transport() http.RoundTripper        { return t.Server }
+func (taken) Deployment() *types.FunctionDeployment { return new(types.FunctionDeployment) }
+func (taken) Release()                              {}
+
+func (p *provider) take(name string) (t gateway.Taken, full int64, ok bool) {
+	s, ok := p.to[name].(*forward.Server)
+	return taken{s}, 0, ok
+}
+
+// socket opens a listener at a path short enough for one.
+func socket(t *testing.T) (l net.Listener, to http.RoundTripper) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "fn")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	path := filepath.Join(dir, "s")
+	if l, err = net.Listen("unix", path); err != nil {
+		t.Fatal(err)
+	}
+	return l, forward.ToSocket(path)
 }
 
 func (p *provider) Deploy(context.Context, types.FunctionDeployment) error {
@@ -83,15 +110,26 @@ func (p *provider) Acquire(_ context.Context, name string) (http.RoundTripper, f
 	return p.to[name], func() {}, nil
 }
 
+// function serves a handler at a socket.
+func function(t *testing.T, h http.HandlerFunc) (*httptest.Server, http.RoundTripper) {
+	t.Helper()
+	l, to := socket(t)
+	srv := httptest.NewUnstartedServer(h)
+	_ = srv.Listener.Close()
+	srv.Listener = l
+	srv.Start()
+	return srv, to
+}
+
 // open makes a rig whose server is as the store's is. Further functions are
 // reached over the transports given.
 func open(t *testing.T, further map[string]http.RoundTripper) *rig {
 	t.Helper()
 	r := new(rig)
 	serve := func(h http.HandlerFunc) http.RoundTripper {
-		srv := httptest.NewServer(h)
+		srv, to := function(t, h)
 		r.functions = append(r.functions, srv)
-		return dialer(srv.Listener.Addr().String())
+		return to
 	}
 	p := &provider{r, map[string]http.RoundTripper{
 		"echo":  serve(r.echo),
@@ -110,29 +148,52 @@ func open(t *testing.T, further map[string]http.RoundTripper) *rig {
 	}
 	count := func(http.ResponseWriter, *http.Request) { r.system.Add(1) }
 	r.g = gateway.New(gateway.Config{
-		Provider: p, Secrets: vault, Logs: written, User: "admin", Password: "correct horse", Version: "0", Commit: "0",
+		Provider: p, Take: p.take, Secrets: vault, Logs: written, User: "admin", Password: "correct horse", Version: "0", Commit: "0",
 		Patience: 100 * time.Millisecond, UI: http.HandlerFunc(count),
 		System: []gateway.Route{{Pattern: "GET /system/canary", Serve: func(w http.ResponseWriter, req *http.Request) error { count(w, req); return nil }}},
 	})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.addr = l.Addr().String()
-	other := &http.Server{Handler: r.g, ReadHeaderTimeout: 200 * time.Millisecond, MaxHeaderBytes: 64 << 10,
-		IdleTimeout: 20 * time.Millisecond} // how long send waits for a further answer
-	r.front = &plain.Server{Handler: r.g, Prefix: gateway.Functions, Other: other, Tick: 5 * time.Millisecond}
-	go func() { _ = r.front.Serve(l) }()
+	r.addr = r.serve(t, counting{r.g.Carrier(), &r.carried})
 	t.Cleanup(r.end)
 	return r
 }
 
 // end returns when nothing is under way any more.
 func (r *rig) end() {
-	_ = r.front.Close()
+	for _, f := range r.fronts {
+		_ = f.Close()
+	}
 	for _, f := range r.functions {
 		f.Close()
 	}
+}
+
+// serve opens a way in, and gives its address.
+func (r *rig) serve(t *testing.T, c express.Carrier) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := &http.Server{Handler: r.g, ReadHeaderTimeout: 200 * time.Millisecond, MaxHeaderBytes: 64 << 10,
+		IdleTimeout: 20 * time.Millisecond} // how long send waits for a further answer
+	front := &plain.Server{Handler: r.g, Carrier: c, Prefix: gateway.Functions, Other: other, Tick: 5 * time.Millisecond}
+	r.fronts = append(r.fronts, front)
+	go func() { _ = front.Serve(l) }()
+	return l.Addr().String()
+}
+
+// counting counts the calls that are carried.
+type counting struct {
+	express.Carrier
+	n *atomic.Int64
+}
+
+func (c counting) Begin(q *express.Request, remote string, dst []byte) (express.Call, []byte) {
+	call, refusal := c.Carrier.Begin(q, remote, dst)
+	if call != nil {
+		c.n.Add(1)
+	}
+	return call, refusal
 }
 
 func (r *rig) echo(w http.ResponseWriter, req *http.Request) {

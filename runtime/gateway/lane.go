@@ -1,0 +1,325 @@
+package gateway
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/openfaas/faas-provider/types"
+
+	"fnstore/kit/fault"
+	"fnstore/kit/queue"
+	"fnstore/kit/wire"
+	"fnstore/runtime/express"
+)
+
+// Taken is a replica that is ready, and that a call was counted in at.
+type Taken interface {
+	Socket() string               // that it listens at
+	Transport() http.RoundTripper // reaches it as Acquire's does
+	Deployment() *types.FunctionDeployment
+	Release()
+}
+
+// Carrier carries plain calls of functions that are ready. Whatever it does not
+// take up comes to ServeHTTP, and so does what it has begun and cannot end; what
+// both do is the same (TestBothWaysAreTheSame). It is nil without Config.Take.
+func (g *Gateway) Carrier() express.Carrier {
+	if g.cfg.Take == nil {
+		return nil
+	}
+	return carrier{g}
+}
+
+type carrier struct{ g *Gateway }
+
+// lane is a call that is carried.
+type lane struct {
+	g       *Gateway
+	taken   Taken
+	counted *series
+	start   time.Time
+	timeout time.Duration
+	id      string
+	ct      string // of the request, "" for none
+	q       *express.Request
+	path    []byte // with its query; of q, as the others
+	remote  string // address, without its port
+}
+
+// Begin implements express.Carrier.
+func (k carrier) Begin(q *express.Request, remote string, dst []byte) (express.Call, []byte) {
+	g := k.g
+	name, path, ok := simple(q.Target[len(Functions):])
+	if !ok || len(q.Method) == len("HEAD") && string(q.Method) == http.MethodHead {
+		return nil, nil
+	}
+	if g.inflight.Add(1) > int64(g.cfg.MaxInflight) {
+		g.inflight.Add(-1)
+		return nil, g.refuse(dst, q, overloaded())
+	}
+	taken, full, ok := g.cfg.Take(name)
+	if !ok {
+		g.inflight.Add(-1)
+		if full > 0 {
+			return nil, g.full(dst, q, name, full)
+		}
+		return nil, nil
+	}
+	d := taken.Deployment()
+	if internal(d.Annotations) {
+		taken.Release()
+		g.inflight.Add(-1)
+		return nil, nil
+	}
+	counted := g.metrics.of(name)
+	if counted.open.Add(1) > g.share() {
+		counted.open.Add(-1)
+		taken.Release()
+		g.inflight.Add(-1)
+		return nil, g.refuse(dst, q, functionOverloaded())
+	}
+	counted.begin()
+	l := &lane{g: g, taken: taken, counted: counted, start: time.Now(), timeout: g.timeout(d.EnvVars), id: laneID(q), q: q, path: path}
+	l.remote, _, _ = net.SplitHostPort(remote)
+	return l, nil
+}
+
+// simple splits what follows /function/ into the function's name and the path
+// that it sees, with the query. It takes no path that is worth a second look.
+func simple(target []byte) (name string, path []byte, ok bool) {
+	path, _, _ = bytes.Cut(target, []byte{'?'})
+	for i, c := range path {
+		if c == '%' || c == '\\' || c == ';' || c == '/' && i+1 < len(path) && (path[i+1] == '.' || path[i+1] == '/') {
+			return "", nil, false
+		}
+	}
+	n, _, _ := bytes.Cut(path, []byte{'/'})
+	path = target[len(n):]
+	n = bytes.TrimSuffix(n, []byte("."+Namespace))
+	name = string(n)
+	return name, path, functionName(name)
+}
+
+// laneID is callID of a request that is carried.
+func laneID(q *express.Request) string {
+	id, n := "", 0
+	for _, f := range q.Fields {
+		if len(f.Name) == len(wire.CallID) && roleOf(f.Name) == callIDs {
+			id = string(f.Value)
+			n++
+		}
+	}
+	if n == 1 && goodCallID(id) {
+		return id
+	}
+	return queue.CallID()
+}
+
+// Socket implements express.Call.
+func (l *lane) Socket() string { return l.taken.Socket() }
+
+// Until implements express.Call.
+func (l *lane) Until() time.Time { return l.start.Add(l.timeout) }
+
+// Request implements express.Call: what functionHeaders does.
+func (l *lane) Request(dst []byte) []byte {
+	q := l.q
+	dst = append(append(dst, q.Method...), ' ')
+	if len(l.path) == 0 || l.path[0] == '?' {
+		dst = append(dst, '/')
+	}
+	dst = append(append(dst, l.path...), " HTTP/1.1\r\nHost: "...)
+	dst = append(append(dst, q.Host...), "\r\n"...)
+	agent := false
+	for _, f := range q.Fields {
+		switch roleOf(f.Name) {
+		case hop, platforms, startTime, internalMark, callIDs:
+			continue
+		case userAgent:
+			agent = true
+		case contentType:
+			if l.ct == "" {
+				l.ct = string(f.Value)
+			}
+		case authorization:
+			if l.g.operatorsOwn(string(f.Value)) {
+				continue
+			}
+		}
+		dst = appendField(dst, f)
+	}
+	if !agent {
+		dst = append(append(append(dst, "User-Agent: "...), l.g.served[0]...), "\r\n"...)
+	}
+	dst = append(append(append(dst, wire.CallID+": "...), l.id...), "\r\nX-Start-Time: "...)
+	dst = append(strconv.AppendInt(dst, l.start.UnixNano(), 10), "\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: "...)
+	dst = append(append(dst, q.Host...), "\r\n"...)
+	if l.remote != "" {
+		dst = append(append(append(dst, "X-Forwarded-For: "...), l.remote...), "\r\n"...)
+	}
+	if m := string(q.Method); len(q.Body) > 0 || m == http.MethodPost || m == http.MethodPut || m == http.MethodPatch { // RFC 9110 section 8.6
+		dst = append(strconv.AppendInt(append(dst, "Content-Length: "...), int64(len(q.Body)), 10), "\r\n"...)
+	}
+	dst = append(append(dst, "\r\n"...), q.Body...)
+	l.q, l.path = nil, nil // are valid no longer
+	return dst
+}
+
+func appendField(dst []byte, f express.Field) []byte {
+	dst = append(append(dst, f.Name...), ": "...)
+	return append(append(dst, f.Value...), "\r\n"...)
+}
+
+// Answer implements express.Call: what head and mark do.
+func (l *lane) Answer(dst []byte, a *express.Answer) ([]byte, bool) {
+	dst = appendStatus(dst, a.Status)
+	typed, date := false, false
+	for _, f := range a.Fields {
+		switch roleOf(f.Name) {
+		case hop, callIDs, startTime, servedBy:
+			continue
+		case internalMark:
+			if strings.EqualFold(string(f.Value), ours) {
+				return nil, false // it speaks in our name
+			}
+		case contentType:
+			typed = true
+		case dated:
+			date = true
+		}
+		dst = appendField(dst, f)
+	}
+	if !typed && a.Status != http.StatusNoContent {
+		ct := l.ct
+		if ct == "" {
+			ct = untyped
+		}
+		dst = append(append(append(dst, "Content-Type: "...), ct...), "\r\n"...)
+	}
+	dst = append(append(append(dst, wire.CallID+": "...), l.id...), "\r\nX-Start-Time: "...)
+	dst = append(strconv.AppendInt(dst, l.start.UnixNano(), 10), "\r\nX-Served-By: "...)
+	dst = append(append(dst, l.g.served[0]...), "\r\n"...)
+	if !date {
+		dst = append(dst, express.Date(time.Now())...)
+	}
+	switch {
+	case a.Chunked:
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	case a.Status != http.StatusNoContent:
+		dst = append(strconv.AppendInt(append(dst, "Content-Length: "...), int64(len(a.Body)), 10), "\r\n"...)
+	}
+	if a.Last {
+		dst = append(dst, "Connection: close\r\n"...)
+	}
+	return append(append(dst, "\r\n"...), a.Body...), true
+}
+
+func appendStatus(dst []byte, code int) []byte {
+	dst = append(strconv.AppendInt(append(dst, "HTTP/1.1 "...), int64(code), 10), ' ')
+	return append(append(dst, http.StatusText(code)...), "\r\n"...)
+}
+
+// End implements express.Call.
+func (l *lane) End(status int) {
+	l.g.metrics.end(l.counted, status, time.Since(l.start))
+	l.counted.open.Add(-1)
+	l.taken.Release()
+	l.g.inflight.Add(-1)
+}
+
+// resume goes on with a call that was carried until something was not plain.
+func (g *Gateway) resume(w http.ResponseWriter, r *http.Request, b *express.Begun) {
+	l := b.Call.(*lane)
+	rec := &recorder{ResponseWriter: w, patience: g.cfg.Patience}
+	defer func() { l.End(rec.status()) }()
+	r.Header.Set(wire.CallID, l.id)
+	w.Header().Set(wire.CallID, l.id)
+	raw, _, _ := strings.Cut(r.RequestURI, "?")
+	name, path, err := target(strings.TrimPrefix(raw, Functions))
+	if err != nil { // it would not have been begun
+		b.Drop()
+		fail(rec, r, err)
+		return
+	}
+	c := &call{g: g, w: rec, r: r, function: name, path: path, start: l.start, timeout: l.timeout}
+	ctx, over := g.expiry.begin(c)
+	defer over()
+	c.send(ctx, b.Transport(l.taken.Transport()))
+}
+
+// refuse appends the answer of a call that is not begun.
+func (g *Gateway) refuse(dst []byte, q *express.Request, err error) []byte {
+	id := laneID(q)
+	p := page{header: http.Header{wire.CallID: {id}}}
+	fail(&p, &http.Request{Header: http.Header{wire.CallID: {id}}}, err)
+	return p.append(dst, q)
+}
+
+// full appends the answer that the function's server would give, in the words
+// that clients of OpenFaaS know.
+func (g *Gateway) full(dst []byte, q *express.Request, name string, most int64) []byte {
+	start := time.Now()
+	p := page{code: http.StatusTooManyRequests, header: http.Header{
+		wire.CallID: {laneID(q)}, "Content-Type": {"text/plain"}, "Retry-After": {"1"}, internalHeader: {"faas-middleware"},
+	}}
+	g.mark(p.header, start)
+	p.body = fmt.Appendf(nil, "Concurrent request limit exceeded. Max concurrent requests: %d\n", most)
+	g.metrics.refused(g.metrics.of(name), p.code, time.Since(start))
+	return p.append(dst, q)
+}
+
+// append appends the page as the answer to q.
+func (p *page) append(dst []byte, q *express.Request) []byte {
+	dst = append(appendStatus(dst, p.code), express.Date(time.Now())...)
+	for name, values := range p.header {
+		for _, v := range values {
+			dst = append(append(append(append(dst, name...), ": "...), v...), "\r\n"...)
+		}
+	}
+	if q.Close {
+		dst = append(dst, "Connection: close\r\n"...)
+	}
+	dst = append(strconv.AppendInt(append(dst, "Content-Length: "...), int64(len(p.body)), 10), "\r\n\r\n"...)
+	if string(q.Method) == http.MethodHead {
+		return dst
+	}
+	return append(dst, p.body...)
+}
+
+// page is an answer that is kept.
+type page struct {
+	header http.Header
+	code   int
+	body   []byte
+}
+
+func (p *page) Header() http.Header { return p.header }
+
+func (p *page) WriteHeader(code int) {
+	if p.code == 0 {
+		p.code = code
+	}
+}
+
+func (p *page) Write(b []byte) (int, error) {
+	p.WriteHeader(http.StatusOK)
+	p.body = append(p.body, b...)
+	return len(b), nil
+}
+
+// Refusals of calls that are too many.
+func overloaded() error {
+	return fault.New(fault.Unavailable, "overloaded", "as many calls are under way as this gateway takes; send it again")
+}
+
+func functionOverloaded() error {
+	return fault.New(fault.Unavailable, "function_overloaded", "as many calls of this function are under way as it may have, so that others keep room; send it again")
+}
+
+// share is how many calls one function may have under way.
+func (g *Gateway) share() int64 { return int64(g.cfg.MaxInflight - g.cfg.MaxInflight/4) }
