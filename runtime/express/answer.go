@@ -68,52 +68,28 @@ func (a *Answer) line(line []byte) bool {
 
 // fields reads the lines of the head, and gives the length of the body.
 func (a *Answer) fields(rest []byte) (length int, ok bool) {
-	a.Fields, a.Chunked, a.Close, length = a.Fields[:0], false, false, -1
+	a.Fields = a.Fields[:0]
+	frame := framing{length: -1}
 	for len(rest) > 0 {
 		f, next, ok := readField(rest)
 		if !ok {
 			return 0, false
 		}
 		rest = next
-		switch len(f.Name) {
-		case 7:
-			if is(f.Name, "trailer") || is(f.Name, "upgrade") {
-				return 0, false
-			}
-		case 10:
-			if is(f.Name, "connection") {
-				if a.Close = is(f.Value, "close"); !a.Close && !is(f.Value, "keep-alive") {
-					return 0, false
-				}
-				continue
-			}
-		case 14:
-			if is(f.Name, "content-length") {
-				n, ok := decimal(f.Value)
-				if !ok || length >= 0 {
-					return 0, false
-				}
-				length = n
-				continue
-			}
-		case 17:
-			if is(f.Name, "transfer-encoding") {
-				if a.Chunked || !is(f.Value, "chunked") {
-					return 0, false
-				}
-				a.Chunked = true
-				continue
-			}
+		if mine, ok := frame.read(f); !ok {
+			return 0, false
+		} else if !mine {
+			a.Fields = append(a.Fields, f)
 		}
-		a.Fields = append(a.Fields, f)
 	}
+	a.Chunked, a.Close = frame.chunked, frame.last
 	switch {
 	case a.Status == 204:
-		return 0, length < 0 && !a.Chunked
-	case a.Chunked:
-		return 0, length < 0
+		return 0, frame.length < 0 && !frame.chunked
+	case frame.chunked:
+		return 0, frame.length < 0
 	}
-	return length, length >= 0
+	return frame.length, frame.length >= 0
 }
 
 // chunks reports that b is chunks to their end, without extensions or trailers

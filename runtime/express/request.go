@@ -2,9 +2,6 @@ package express
 
 import "bytes"
 
-// Field is one line of a head. Its value has no spaces around it.
-type Field struct{ Name, Value []byte }
-
 // Request is a plain request. Its slices point into the bytes it was read from.
 type Request struct {
 	Method []byte
@@ -72,13 +69,19 @@ func (q *Request) line(line []byte, prefix string) bool {
 
 // fields reads the lines of the head, and gives the length of the body.
 func (q *Request) fields(rest []byte) (length int, ok bool) {
-	q.Fields, q.Host, q.Close, length = q.Fields[:0], nil, false, -1
+	q.Fields, q.Host = q.Fields[:0], nil
+	frame := framing{length: -1}
 	for len(rest) > 0 {
 		f, next, ok := readField(rest)
 		if !ok {
 			return 0, false
 		}
 		rest = next
+		if mine, ok := frame.read(f); !ok {
+			return 0, false
+		} else if mine {
+			continue
+		}
 		switch len(f.Name) {
 		case 2:
 			if is(f.Name, "te") {
@@ -96,93 +99,15 @@ func (q *Request) fields(rest []byte) (length int, ok bool) {
 			if is(f.Name, "expect") {
 				return 0, false
 			}
-		case 7:
-			if is(f.Name, "upgrade") || is(f.Name, "trailer") {
-				return 0, false
-			}
-		case 10:
-			if is(f.Name, "connection") {
-				if is(f.Value, "close") {
-					q.Close = true
-				} else if !is(f.Value, "keep-alive") {
-					return 0, false
-				}
-				continue
-			}
-		case 14:
-			if is(f.Name, "content-length") {
-				n, ok := decimal(f.Value)
-				if !ok || length >= 0 {
-					return 0, false
-				}
-				length = n
-				continue
-			}
 		case 16:
 			if is(f.Name, "proxy-connection") {
-				return 0, false
-			}
-		case 17:
-			if is(f.Name, "transfer-encoding") {
 				return 0, false
 			}
 		}
 		q.Fields = append(q.Fields, f)
 	}
-	return max(length, 0), q.Host != nil
-}
-
-// readField reads a line: a token, a colon, visible ASCII with spaces and tabs.
-func readField(b []byte) (f Field, rest []byte, ok bool) {
-	end := bytes.Index(b, lineEnd)
-	if end < 0 {
-		return f, nil, false
-	}
-	line := b[:end]
-	colon := bytes.IndexByte(line, ':')
-	if colon <= 0 {
-		return f, nil, false
-	}
-	for _, c := range line[:colon] {
-		if !token[c] {
-			return f, nil, false
-		}
-	}
-	value := line[colon+1:]
-	if !visible(value) {
-		return f, nil, false
-	}
-	for len(value) > 0 && (value[0] == ' ' || value[0] == '\t') {
-		value = value[1:]
-	}
-	for len(value) > 0 && (value[len(value)-1] == ' ' || value[len(value)-1] == '\t') {
-		value = value[:len(value)-1]
-	}
-	return Field{line[:colon], value}, b[end+2:], true
-}
-
-// visible reports visible ASCII, spaces and tabs.
-func visible(b []byte) bool {
-	for _, c := range b {
-		if c < ' ' && c != '\t' || c >= 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
-// decimal reads one to six digits.
-func decimal(b []byte) (n int, ok bool) {
-	if len(b) == 0 || len(b) > 6 {
-		return 0, false
-	}
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = n*10 + int(c-'0')
-	}
-	return n, true
+	q.Close = frame.last
+	return max(frame.length, 0), q.Host != nil && !frame.chunked
 }
 
 // plainHost accepts names and addresses, with a port.
@@ -193,40 +118,4 @@ func plainHost(h []byte) bool {
 		}
 	}
 	return len(h) > 0
-}
-
-// Is compares a name of a field with one in lower case, whatever case it has.
-func (f Field) Is(name string) bool { return is(f.Name, name) }
-
-func is(b []byte, name string) bool {
-	if len(b) != len(name) {
-		return false
-	}
-	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		if c != name[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// token are the bytes of a field's name (RFC 9110 section 5.6.2).
-var token = func() (t [256]bool) {
-	for _, c := range []byte("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") {
-		t[c] = true
-	}
-	return t
-}()
-
-// IsToken reports that s can name a field.
-func IsToken(s string) bool {
-	for i := range len(s) {
-		if !token[s[i]] {
-			return false
-		}
-	}
-	return s != ""
 }

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bytes"
-	"fmt"
 	"net"
 	"net/http"
 	"strconv"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/openfaas/faas-provider/types"
 
-	"fnstore/kit/fault"
 	"fnstore/kit/queue"
 	"fnstore/kit/wire"
 	"fnstore/runtime/express"
@@ -219,11 +217,6 @@ func (l *lane) Answer(dst []byte, a *express.Answer) ([]byte, bool) {
 	return append(append(dst, "\r\n"...), a.Body...), true
 }
 
-func appendStatus(dst []byte, code int) []byte {
-	dst = append(strconv.AppendInt(append(dst, "HTTP/1.1 "...), int64(code), 10), ' ')
-	return append(append(dst, http.StatusText(code)...), "\r\n"...)
-}
-
 // End implements express.Call.
 func (l *lane) End(status int) {
 	l.g.metrics.end(l.counted, status, time.Since(l.start))
@@ -251,75 +244,3 @@ func (g *Gateway) resume(w http.ResponseWriter, r *http.Request, b *express.Begu
 	defer over()
 	c.send(ctx, b.Transport(l.taken.Transport()))
 }
-
-// refuse appends the answer of a call that is not begun.
-func (g *Gateway) refuse(dst []byte, q *express.Request, err error) []byte {
-	id := laneID(q)
-	p := page{header: http.Header{wire.CallID: {id}}}
-	fail(&p, &http.Request{Header: http.Header{wire.CallID: {id}}}, err)
-	return p.append(dst, q)
-}
-
-// full appends the answer that the function's server would give, in the words
-// that clients of OpenFaaS know.
-func (g *Gateway) full(dst []byte, q *express.Request, name string, most int64) []byte {
-	start := time.Now()
-	p := page{code: http.StatusTooManyRequests, header: http.Header{
-		wire.CallID: {laneID(q)}, "Content-Type": {"text/plain"}, "Retry-After": {"1"}, internalHeader: {"faas-middleware"},
-	}}
-	g.mark(p.header, start)
-	p.body = fmt.Appendf(nil, "Concurrent request limit exceeded. Max concurrent requests: %d\n", most)
-	g.metrics.refused(g.metrics.of(name), p.code, time.Since(start))
-	return p.append(dst, q)
-}
-
-// append appends the page as the answer to q.
-func (p *page) append(dst []byte, q *express.Request) []byte {
-	dst = append(appendStatus(dst, p.code), express.Date(time.Now())...)
-	for name, values := range p.header {
-		for _, v := range values {
-			dst = append(append(append(append(dst, name...), ": "...), v...), "\r\n"...)
-		}
-	}
-	if q.Close {
-		dst = append(dst, "Connection: close\r\n"...)
-	}
-	dst = append(strconv.AppendInt(append(dst, "Content-Length: "...), int64(len(p.body)), 10), "\r\n\r\n"...)
-	if string(q.Method) == http.MethodHead {
-		return dst
-	}
-	return append(dst, p.body...)
-}
-
-// page is an answer that is kept.
-type page struct {
-	header http.Header
-	code   int
-	body   []byte
-}
-
-func (p *page) Header() http.Header { return p.header }
-
-func (p *page) WriteHeader(code int) {
-	if p.code == 0 {
-		p.code = code
-	}
-}
-
-func (p *page) Write(b []byte) (int, error) {
-	p.WriteHeader(http.StatusOK)
-	p.body = append(p.body, b...)
-	return len(b), nil
-}
-
-// Refusals of calls that are too many.
-func overloaded() error {
-	return fault.New(fault.Unavailable, "overloaded", "as many calls are under way as this gateway takes; send it again")
-}
-
-func functionOverloaded() error {
-	return fault.New(fault.Unavailable, "function_overloaded", "as many calls of this function are under way as it may have, so that others keep room; send it again")
-}
-
-// share is how many calls one function may have under way.
-func (g *Gateway) share() int64 { return int64(g.cfg.MaxInflight - g.cfg.MaxInflight/4) }
