@@ -144,6 +144,10 @@ func (c *client) serve(l *Loop, b []byte) {
 			if c.in != &l.waiting {
 				c.move(&l.waiting)
 			}
+			if c.ahead {
+				c.ahead = false
+				l.again(c.fd)
+			}
 			return
 		case n == 0:
 			c.leave(l, b, nil)

@@ -7,6 +7,7 @@ package express
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"time"
@@ -81,15 +82,18 @@ func (b *Begun) Close() {
 // Transport is the round trip that the call has begun, to the server that to
 // reaches.
 func (b *Begun) Transport(to http.RoundTripper) http.RoundTripper {
-	s, ok := to.(*forward.Server)
-	switch {
-	case ok && b.Conn != nil:
-		return s.Begun(b.Conn, b.Read)
-	case ok && b.Err != nil:
-		return s.Broken(b.Err, b.Unheard)
+	if b.Conn == nil && b.Err == nil {
+		return to // nothing was sent
 	}
-	b.Drop()
-	return to // nothing was sent
+	s, ok := to.(*forward.Server)
+	if !ok { // then nobody has sent anything by its socket
+		s, b.Err = forward.To(nil), errors.ErrUnsupported
+		b.Drop()
+	}
+	if b.Err != nil {
+		return s.Broken(b.Err, ok && b.Unheard)
+	}
+	return s.Begun(b.Conn, b.Read)
 }
 
 type begunKey struct{}

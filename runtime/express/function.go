@@ -138,7 +138,7 @@ func (f *function) ready(l *Loop, events uint32) {
 			x.broke(l, errEnded)
 			return
 		}
-		if x.came(l, l.in[:n], over) || !over {
+		if more := over || n == len(l.in); x.came(l, l.in[:n], over) || !more {
 			return
 		}
 	}

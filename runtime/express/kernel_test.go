@@ -1,6 +1,8 @@
 package express
 
 import (
+	"errors"
+	"io"
 	"net"
 	"os"
 	"testing"
@@ -130,6 +132,41 @@ func TestAnEventOfADescriptorThatAChildHasIsNobodys(t *testing.T) {
 	r.keepsItsCall(near)
 }
 
+// exhaust leaves no descriptor free.
+func exhaust(t *testing.T) (restore func()) {
+	t.Helper()
+	var before unix.Rlimit
+	next, err := os.Open(os.DevNull)
+	if err := errors.Join(err, unix.Getrlimit(unix.RLIMIT_NOFILE, &before)); err != nil {
+		t.Fatal(err)
+	}
+	none := before
+	none.Cur = uint64(next.Fd())
+	_ = next.Close()
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAConnectionThatCannotBeTakenStaysAsItWas(t *testing.T) {
+	r := open(t)
+	c, s := r.pair()
+	defer s.Close()
+	restore := exhaust(t)
+	taken := r.Take(s, "")
+	restore()
+	if taken {
+		t.Fatal("it was taken without a descriptor")
+	}
+	go func() { _, _ = io.WriteString(s, ok("still here")) }()
+	c.hears(200, "still here")
+}
+
 // No descriptor is free, and the connection cannot be made one of Go's.
 func TestACallThatCannotLeaveIsClosedOnBothSides(t *testing.T) {
 	r := open(t)
@@ -145,25 +182,10 @@ func TestACallThatCannotLeaveIsClosedOnBothSides(t *testing.T) {
 	c := r.dial()
 	c.say(get("/odd"))
 	r.wait("the request", heard)
-	var before unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
-		t.Fatal(err)
-	}
-	next, err := os.Open(os.DevNull)
-	if err != nil {
-		t.Fatal(err)
-	}
-	none := before
-	none.Cur = uint64(next.Fd())
-	_ = next.Close()
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
-		t.Fatal(err)
-	}
+	restore := exhaust(t)
 	close(says)
 	c.ends()
 	r.end(gone)
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
-		t.Fatal(err)
-	}
+	restore()
 	r.wait("the end of the function's connection", ended)
 }

@@ -158,7 +158,8 @@ func (l *Loop) run() {
 		n, err := unix.EpollWait(l.ep, events, l.pause())
 		if err != nil && err != unix.EINTR {
 			slog.Error("the loop of calls cannot wait", "cause", err)
-			l.endAll()
+			l.Close()
+			alarm{}.ready(l, 0)
 			break
 		}
 		// Functions first: a connection that has ended shall not be taken for a

@@ -88,7 +88,7 @@ func TestACallThatPanicsAtItsEndLosesOneClient(t *testing.T) {
 	for _, how := range []string{"answered", "gone", "closed"} {
 		t.Run(how, func(t *testing.T) {
 			cmd := exec.Command(os.Args[0], "-test.run=^TestACallThatPanicsAtItsEndLosesOneClient$")
-			cmd.Env = append(os.Environ(), name+"="+how)
+			cmd.Env = append(os.Environ(), name+"="+how, "GORACE=atexit_sleep_ms=0")
 			if out, err := cmd.CombinedOutput(); err != nil {
 				lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 				t.Errorf("%v\n%s\n…\n%s", err, strings.Join(lines[:min(20, len(lines))], "\n"), lines[len(lines)-1])

@@ -61,6 +61,9 @@ func (s *Server) over(r express.Rest) {
 	c := s.enter(r.Conn, r.Conn.RemoteAddr().String(), r.Begun != nil || len(r.Owed) > 0)
 	s.uncount()
 	if c == nil {
+		if r.Begun != nil {
+			r.Begun.Close()
+		}
 		return
 	}
 	if len(r.Owed) > 0 {

@@ -34,7 +34,8 @@ type Server struct {
 	// second.
 	Tick time.Duration
 
-	closing atomic.Bool
+	closing atomic.Bool // takes nobody who is owed nothing
+	closed  atomic.Bool // takes nobody
 
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
@@ -91,7 +92,7 @@ func (s *Server) enter(nc net.Conn, remote string, owed bool) *conn {
 	c := &conn{s: s, nc: nc, remote: remote}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing.Load() && !owed {
+	if s.closed.Load() || s.closing.Load() && !owed {
 		_ = nc.Close()
 		return nil
 	}
@@ -158,6 +159,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 // Close ends every connection.
 func (s *Server) Close() error {
+	s.closed.Store(true)
 	s.end(func(c *conn) { _ = c.nc.Close() }, (*express.Loop).Close)
 	return s.Other.Close()
 }
