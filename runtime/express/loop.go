@@ -43,6 +43,7 @@ type Loop struct {
 	resting queue                  // clients that have nothing under way
 	idle    map[string][]*function // by socket; the last one was used last
 	spare   []*exchange
+	sparse  bool    // the last wait was a long one
 	serving *client // that the carrier is asked for
 	begun   Call    // that has no exchange yet
 	over    bool
@@ -155,7 +156,7 @@ func (l *Loop) run() {
 	events := make([]unix.EpollEvent, 128)
 	ticked := time.Now()
 	for !l.over {
-		n, err := unix.EpollWait(l.ep, events, l.pause())
+		n, err := l.wait(events, l.pause())
 		if err != nil && err != unix.EINTR {
 			slog.Error("the loop of calls cannot wait", "cause", err)
 			l.Close()

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -28,21 +29,20 @@ func (c cost) since(before cost, calls int) string {
 		each(c.store-before.store), each(c.function-before.function), each(c.generator-before.generator))
 }
 
-// tick is the unit of /proc/PID/stat, which Linux gives programs as a hundredth
-// of a second everywhere (proc(5), USER_HZ).
-const tick = time.Second / 100
-
-// processor is the time a process has had; 0 for one that has ended.
+// processor is the time that the threads of a process have had, as the scheduler
+// counts it (Documentation/scheduler/sched-stats.rst of the kernel); 0 for one
+// that has ended. The ticks of /proc/PID/stat would count whole hundredths of a
+// second to whoever runs when one ends, and calls are shorter than that.
 func processor(pid int) (d time.Duration) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := strings.Cut(string(b), ") ") // the name may have spaces
-	f := strings.Fields(rest)
-	for _, i := range []int{11, 12} { // utime, stime
-		n, _ := strconv.Atoi(f[i])
-		d += time.Duration(n) * tick
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid)) // a bad pattern alone is an error
+	for _, t := range threads {
+		b, err := os.ReadFile(t)
+		if err != nil {
+			continue // it has ended
+		}
+		ran, _, _ := strings.Cut(string(b), " ")
+		n, _ := strconv.ParseInt(ran, 10, 64)
+		d += time.Duration(n)
 	}
 	return d
 }
