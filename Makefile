@@ -74,11 +74,11 @@ lint: ## gofmt, vet, staticcheck, govulncheck, go.mod, scripts, the laws of test
 	@$(GO) vet $(HOUSE)
 	@cd tests/conform/sdk && $(GO) vet ./... && $(GO) mod tidy -diff
 	@$(GO) tool -modfile=tools/go.mod staticcheck $(HOUSE)
-	@GO='$(GO)' sh scripts/vuln.sh
+	@GO='$(GO)' sh scripts/vuln.sh $(HOUSE)
 	@out=$$($(GO) test -vet=off -count=1 ./tests/law) || { echo "$$out"; exit 1; }
 
 vuln: ## known vulnerabilities of what is linked; fails when the database cannot be read
-	@GO='$(GO)' VULN_REQUIRED=1 sh scripts/vuln.sh
+	@GO='$(GO)' VULN_REQUIRED=1 sh scripts/vuln.sh $(HOUSE)
 
 docs: ## write the generated pages anew
 	@$(GO) test -count=1 ./template/golang-middleware/server -run '^TestCopiesAreEqual$$' -update >/dev/null && \

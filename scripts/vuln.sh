@@ -1,5 +1,6 @@
 #!/bin/sh
-# Asks the Go vulnerability database about everything that is linked and called.
+# vuln.sh PACKAGES: asks the Go vulnerability database about everything that they
+# link and call.
 # Says nothing when all is well, fails on a finding. Where the database cannot be
 # reached it says so aloud, in a line that .ci/run repeats at its end, and fails
 # only with VULN_REQUIRED=1: see docs/decisions/0014.
@@ -7,7 +8,7 @@
 #   VULNDB=file:///path   another copy: a folder of OSV files, such as data/osv in a
 #                         clone of github.com/golang/vulndb, for machines without a way out
 set -u
-out=$(${GO:-go} tool -modfile=tools/go.mod govulncheck ${VULNDB:+-db "$VULNDB"} ./... 2>&1)
+out=$(${GO:-go} tool -modfile=tools/go.mod govulncheck ${VULNDB:+-db "$VULNDB"} "$@" 2>&1)
 status=$?
 [ $status != 0 ] || exit 0
 

@@ -69,18 +69,12 @@ func (a *Answer) line(line []byte) bool {
 // fields reads the lines of the head, and gives the length of the body.
 func (a *Answer) fields(rest []byte) (length int, ok bool) {
 	a.Fields = a.Fields[:0]
-	frame := framing{length: -1}
-	for len(rest) > 0 {
-		f, next, ok := readField(rest)
-		if !ok {
-			return 0, false
-		}
-		rest = next
-		if mine, ok := frame.read(f); !ok {
-			return 0, false
-		} else if !mine {
-			a.Fields = append(a.Fields, f)
-		}
+	frame, ok := readFields(rest, func(f Field) bool {
+		a.Fields = append(a.Fields, f)
+		return true
+	})
+	if !ok {
+		return 0, false
 	}
 	a.Chunked, a.Close = frame.chunked, frame.last
 	switch {

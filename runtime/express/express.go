@@ -25,8 +25,9 @@ const (
 // loop: they must not wait for anything.
 type Carrier interface {
 	// Begin takes a request up. It gives the call, or an answer appended to dst
-	// that refuses it, or neither when it shall go the ordinary way. The request
-	// is valid until Begin and the call's Request have returned.
+	// that refuses it, or neither when it shall go the ordinary way, as one whose
+	// method is HEAD must: its answer has a length and no body. The request is valid
+	// until Begin and the call's Request have returned.
 	Begin(q *Request, remote string, dst []byte) (call Call, refusal []byte)
 }
 

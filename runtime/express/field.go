@@ -58,6 +58,24 @@ func decimal(b []byte) (n int, ok bool) {
 	return n, true
 }
 
+// readFields reads the lines of a head: what is about its framing, and the rest by
+// keep. Either may find that it is not plain.
+func readFields(b []byte, keep func(Field) bool) (m framing, ok bool) {
+	m.length = -1
+	for len(b) > 0 {
+		f, rest, ok := readField(b)
+		if !ok {
+			return m, false
+		}
+		b = rest
+		mine, ok := m.read(f)
+		if !ok || !mine && !keep(f) {
+			return m, false
+		}
+	}
+	return m, true
+}
+
 // framing is what a head says of its body and its connection (RFC 9112 sections
 // 6 and 9.6).
 type framing struct {

@@ -70,44 +70,35 @@ func (q *Request) line(line []byte, prefix string) bool {
 // fields reads the lines of the head, and gives the length of the body.
 func (q *Request) fields(rest []byte) (length int, ok bool) {
 	q.Fields, q.Host = q.Fields[:0], nil
-	frame := framing{length: -1}
-	for len(rest) > 0 {
-		f, next, ok := readField(rest)
-		if !ok {
-			return 0, false
-		}
-		rest = next
-		if mine, ok := frame.read(f); !ok {
-			return 0, false
-		} else if mine {
-			continue
-		}
-		switch len(f.Name) {
-		case 2:
-			if is(f.Name, "te") {
-				return 0, false
-			}
-		case 4:
-			if is(f.Name, "host") {
-				if q.Host != nil || !plainHost(f.Value) {
-					return 0, false
-				}
-				q.Host = f.Value
-				continue
-			}
-		case 6:
-			if is(f.Name, "expect") {
-				return 0, false
-			}
-		case 16:
-			if is(f.Name, "proxy-connection") {
-				return 0, false
-			}
-		}
-		q.Fields = append(q.Fields, f)
-	}
+	frame, ok := readFields(rest, q.keep)
 	q.Close = frame.last
-	return max(frame.length, 0), q.Host != nil && !frame.chunked
+	return max(frame.length, 0), ok && q.Host != nil && !frame.chunked
+}
+
+// keep takes a field, and says no to those that ask for more than a plain answer.
+func (q *Request) keep(f Field) bool {
+	switch len(f.Name) {
+	case 2:
+		if is(f.Name, "te") {
+			return false
+		}
+	case 4:
+		if is(f.Name, "host") {
+			twice := q.Host != nil
+			q.Host = f.Value
+			return !twice && plainHost(f.Value)
+		}
+	case 6:
+		if is(f.Name, "expect") {
+			return false
+		}
+	case 16:
+		if is(f.Name, "proxy-connection") {
+			return false
+		}
+	}
+	q.Fields = append(q.Fields, f)
+	return true
 }
 
 // plainHost accepts names and addresses, with a port.

@@ -43,10 +43,10 @@ type Provider interface {
 // Config is what a gateway needs.
 type Config struct {
 	Provider Provider
-	// Take gives a replica that is ready, without waiting. full is what each takes
-	// at once, when it is known that none takes more. nil where there is no such
-	// way.
-	Take     func(function string) (t Taken, full int64, ok bool)
+	// Take gives a replica that is ready, without waiting, of a function whose
+	// deployment fits. full is what each takes at once, when it is known that none
+	// takes more. nil where there is no such way.
+	Take     func(function string, fits func(*types.FunctionDeployment) bool) (t Taken, full int64, ok bool)
 	Secrets  *secrets.Store
 	Logs     plogs.Requester
 	User     string

@@ -60,18 +60,12 @@ func (k carrier) Begin(q *express.Request, remote string, dst []byte) (express.C
 		g.inflight.Add(-1)
 		return nil, g.refuse(dst, q, overloaded())
 	}
-	taken, full, ok := g.cfg.Take(name)
+	taken, full, ok := g.cfg.Take(name, anybodys)
 	if !ok {
 		g.inflight.Add(-1)
 		if full > 0 {
 			return nil, g.full(dst, q, name, full)
 		}
-		return nil, nil
-	}
-	d := taken.Deployment()
-	if internal(d.Annotations) {
-		taken.Release()
-		g.inflight.Add(-1)
 		return nil, nil
 	}
 	counted := g.metrics.of(name)
@@ -82,10 +76,13 @@ func (k carrier) Begin(q *express.Request, remote string, dst []byte) (express.C
 		return nil, g.refuse(dst, q, functionOverloaded())
 	}
 	counted.begin()
-	l := &lane{g: g, taken: taken, counted: counted, start: time.Now(), timeout: g.timeout(d.EnvVars), id: laneID(q), q: q, path: path}
+	l := &lane{g: g, taken: taken, counted: counted, start: time.Now(), timeout: g.timeout(taken.Deployment().EnvVars), id: laneID(q), q: q, path: path}
 	l.remote, _, _ = net.SplitHostPort(remote)
 	return l, nil
 }
+
+// anybodys says of a function that it takes anybody's calls.
+func anybodys(d *types.FunctionDeployment) bool { return !internal(d.Annotations) }
 
 // simple splits what follows /function/ into the function's name and the path
 // that it sees, with the query. It takes no path that is worth a second look.

@@ -31,7 +31,10 @@ func (h *held) Release()                              { h.Add(-1) }
 // carrying is a gateway whose functions are ready, but for one that is full.
 func carrying(most int) (*Gateway, *held) {
 	h := &held{Int64: new(atomic.Int64)}
-	return New(Config{Provider: &provider{}, Version: "1", User: "admin", MaxInflight: most, Take: func(name string) (Taken, int64, bool) {
+	return New(Config{Provider: &provider{}, Version: "1", User: "admin", MaxInflight: most, Take: func(name string, fits func(*types.FunctionDeployment) bool) (Taken, int64, bool) {
+		if !fits(&h.deployment) {
+			return nil, 0, false
+		}
 		switch name {
 		case "full":
 			return nil, 3, false

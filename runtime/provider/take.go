@@ -15,19 +15,20 @@ type Taken struct {
 
 // Take finds a replica that is ready and that calls reach by a unix socket, and
 // counts a call in until Release. It never waits: ok is false when there is none
-// now, or the function is not known.
+// now, the function is not known, or fits says no to what was deployed. A call
+// that was not to come keeps no function awake.
 //
 // When the replica with the fewest calls has as many of Take's as its
 // max_inflight allows, it would refuse one more, and full is that number. Calls
 // of Acquire are not looked at for that: their callers may see the end of an
 // answer before it is counted.
-func (p *Provider) Take(name string) (t Taken, full int64, ok bool) {
+func (p *Provider) Take(name string, fits func(*types.FunctionDeployment) bool) (t Taken, full int64, ok bool) {
 	f := (*p.functions.Load())[name]
 	if f == nil {
 		return t, 0, false
 	}
 	r := f.current.Load()
-	if r == nil || f.replicas.Load() == 0 {
+	if r == nil || f.replicas.Load() == 0 || !fits(&r.rec.Deployment) {
 		return t, 0, false
 	}
 	i, ok := r.pick()

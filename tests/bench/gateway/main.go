@@ -92,7 +92,9 @@ func serve(binary string) error {
 	if err != nil {
 		return err
 	}
-	g := gateway.New(gateway.Config{Provider: backend, Take: func(name string) (gateway.Taken, int64, bool) { return backend.Take(name) }, Secrets: vault, Logs: written, User: "admin", Password: "bench", Version: "bench"})
+	g := gateway.New(gateway.Config{Provider: backend, Take: func(name string, fits func(*types.FunctionDeployment) bool) (gateway.Taken, int64, bool) {
+		return backend.Take(name, fits)
+	}, Secrets: vault, Logs: written, User: "admin", Password: "bench", Version: "bench"})
 	srv := &http.Server{Handler: g, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 60 * time.Second, MaxHeaderBytes: 64 << 10}
 	front := &plain.Server{Handler: g, Carrier: g.Carrier(), Prefix: gateway.Functions, Other: srv}
 	go func() { _ = front.Serve(gateway.Limit(l, gateway.MaxConns, gateway.MaxConnsPerIP)) }()

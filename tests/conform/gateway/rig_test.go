@@ -65,7 +65,7 @@ func (t taken) Transport() http.RoundTripper        { return t.Server }
 func (taken) Deployment() *types.FunctionDeployment { return new(types.FunctionDeployment) }
 func (taken) Release()                              {}
 
-func (p *provider) take(name string) (t gateway.Taken, full int64, ok bool) {
+func (p *provider) take(name string, _ func(*types.FunctionDeployment) bool) (t gateway.Taken, full int64, ok bool) {
 	s, ok := p.to[name].(*forward.Server)
 	return taken{s}, 0, ok
 }
