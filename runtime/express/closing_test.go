@@ -36,6 +36,23 @@ func TestDrainClosesWhoRestsAndLetsCallsEnd(t *testing.T) {
 	}
 }
 
+// Nobody is told beforehand that there will be no more answers: a request that
+// has come is answered.
+func TestDrainAnswersWhatHasCome(t *testing.T) {
+	r := open(t)
+	c := r.dial()
+	c.say(get("/echo"))
+	c.hears(200, "/echo")
+	r.end(200)
+	let := r.hold()
+	r.Drain()
+	c.say(get("/echo"))
+	let()
+	c.hears(200, "/echo")
+	c.ends()
+	r.end(200)
+}
+
 // A client whose request was not whole yet when the loop was drained is not kept
 // when it is refused.
 func TestDrainKeepsNobodyWhoIsRefused(t *testing.T) {

@@ -102,7 +102,8 @@ func (l *Loop) Take(c net.Conn, remote string) bool {
 	return true
 }
 
-// Drain closes clients that rest, and the others when they have their answers.
+// Drain closes clients that rest, and the others when they have their answers:
+// so also those whose request has come and was not read yet.
 func (l *Loop) Drain() {
 	l.closing.Store(true)
 	l.ring()
@@ -142,8 +143,14 @@ func (alarm) ready(l *Loop, _ uint32) {
 	case ended:
 		l.endAll()
 	case l.closing.Load():
-		for l.resting.head != nil {
-			l.resting.head.close(l)
+		for c := l.resting.head; c != nil; {
+			next := c.next
+			if quiet(c.fd) {
+				c.close(l)
+			} else { // its call has come before the loop was to drain, or with it
+				l.dispatch(c, unix.EPOLLIN)
+			}
+			c = next
 		}
 	}
 }
