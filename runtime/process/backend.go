@@ -6,7 +6,9 @@ package process
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
+	"sync/atomic"
 
 	"github.com/openfaas/faas-provider/types"
 
@@ -41,7 +43,8 @@ type Backend struct {
 	cfg     Config
 	spawn   *spawner
 	walls   *walls
-	sockets *sockets
+	sockets *ahead[*net.UnixListener]
+	beds    atomic.Int64 // ever made
 }
 
 // Open makes a Backend and finds out what walls this machine has.
@@ -49,7 +52,7 @@ func Open(cfg Config) (*Backend, error) {
 	if err := passable(cfg.SockDir); err != nil {
 		return nil, fmt.Errorf("open process backend: %w", err)
 	}
-	return &Backend{cfg: cfg, spawn: newSpawner(), walls: newWalls(cfg), sockets: &sockets{dir: cfg.SockDir}}, nil
+	return &Backend{cfg: cfg, spawn: newSpawner(), walls: newWalls(cfg), sockets: sockets(cfg.SockDir)}, nil
 }
 
 // passable makes a folder that everyone may walk through and nobody else list,
@@ -76,17 +79,11 @@ func (b *Backend) Fetch(ctx context.Context, ref string) (provider.Image, error)
 // Prepare lays out the function's secrets.
 func (b *Backend) Prepare(s provider.Spec) (provider.Program, error) {
 	p := &program{b: b, spec: s, binary: s.Image.Of.(Binary)}
+	p.beds.fresh = p.bed
 	if err := passable(s.Home); err != nil { // its user walks through it and owns what is below
 		return nil, err
 	}
 	return p, p.Refresh()
-}
-
-// prepare makes ahead what the next process needs and what does not depend on
-// whose it is: it is called when nobody waits.
-func (b *Backend) prepare() {
-	b.walls.groups.Prepare()
-	b.sockets.prepare()
 }
 
 // Close gives back what the backend holds.

@@ -21,6 +21,7 @@ import (
 
 	"fnstore/kit/fault"
 	"fnstore/runtime/process/cgroup"
+	"fnstore/runtime/process/launch"
 )
 
 // misbehave is what a function does before it serves, by mode.
@@ -244,7 +245,7 @@ func TestAFunctionIsWalledIn(t *testing.T) {
 	if limits["files"] > 8192 || limits["core"] != 0 || limits["filesize"] > 1<<30 || os.Geteuid() == 0 && !r.walls.groups.Can(cgroup.Tasks) && limits["tasks"] > 512 {
 		t.Errorf("limits %v", limits)
 	}
-	if !r.walls.landlock {
+	if launch.Landlock() == 0 {
 		return
 	}
 	var env []string
@@ -316,7 +317,8 @@ func TestNothingIsLeftOfWhatIsDeleted(t *testing.T) {
 		return counts{runtime.NumGoroutine(), entries(t, dirs...), len(r.processes(t))}
 	}
 	cycle()
-	r.backend.prepare() // it may be about to
+	await(t, "what the other has made ahead", func() bool { return entries(t, filepath.Join(r.dir, "run", "other")) == 3 }) // secrets, and two beds
+	r.backend.sockets.prepare()                                                                                             // it may be about to
 	before := seen()
 	for range 100 {
 		cycle()

@@ -16,11 +16,12 @@ import (
 
 // instance is one process, from exec to exit.
 type instance struct {
+	program   *program
 	process   *os.Process
 	home      string // its own folder
-	b         *Backend
 	group     *cgroup.Group
 	transport *forward.Server
+	ready     chan error // has nil when it is ready, and why when it will not be
 	exited    chan struct{}
 	how       string // it ended; set before exited is closed
 
@@ -31,69 +32,79 @@ type instance struct {
 
 // start runs the binary with the listener as descriptor 3, the way systemd
 // hands sockets over (sd_listen_fds(3)).
-func start(s *seat) (*instance, error) {
-	b, spec := s.p.b, s.p.spec
-	home := s.home()
-	if err := freshDir(home, spec.Owner()); err != nil {
+func start(ctx context.Context, s *seat) (*instance, error) {
+	p := &instance{program: s.p, exited: make(chan struct{}), ready: make(chan error, 1)}
+	p.transport = forward.ToSocket(s.listener.Addr().String())
+	// The listener is there already, and what asks waits in its queue: so the
+	// process, once there is one, shares the machine with nobody who prepares to ask.
+	go func() { p.ready <- provider.AwaitReady(ctx, p) }()
+	bed, err := s.p.beds.take()
+	if err == nil {
+		err = p.run(s, bed)
+	}
+	if err != nil { // what was made ahead may have been taken away since
+		if bed, err = s.p.bed(); err == nil {
+			err = p.run(s, bed)
+		}
+	}
+	if err != nil {
+		p.how = "it did not start"
+		p.end()
 		return nil, err
 	}
+	return p, nil
+}
+
+// end says that there is no process.
+func (p *instance) end() {
+	p.transport.Close()
+	close(p.exited)
+}
+
+// run starts the process in the bed, and what looks after both until they end.
+func (p *instance) run(s *seat, bed *bed) (err error) {
+	defer func() {
+		if err != nil {
+			_ = bed.Close()
+		}
+	}()
 	socket, err := s.listener.File()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer socket.Close()
 	outR, outW, err := os.Pipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer outW.Close()
-
-	process, group, err := b.walls.start(s, outW, socket)
-	if err != nil {
+	if p.process, err = s.p.launch(bed, outW, socket); err != nil {
 		_ = outR.Close()
-		return nil, err
+		return err
 	}
-
-	p := &instance{process: process, home: home, b: b, group: group, exited: make(chan struct{})}
-	p.transport = forward.ToSocket(s.listener.Addr().String())
+	bed.shut()
+	p.home, p.group = bed.home, bed.group
 	go func() {
 		defer outR.Close()
-		b.cfg.Logs.Copy(spec.Deployment.Service, provider.Namespace, s.id, outR)
+		s.p.b.cfg.Logs.Copy(s.p.spec.Deployment.Service, provider.Namespace, s.id, outR)
 	}()
-	b.walls.memory.add(p, spec.Limits.Memory)
-	go func() {
+	s.p.b.walls.memory.add(p, s.p.spec.Limits.Memory)
+	s.ends.Go(func() {
 		p.reap()
 		// A child that escaped may hold the pipe open; its words are not ours.
 		_ = outR.SetReadDeadline(time.Now().Add(time.Second))
-		p.transport.Close()
-		close(p.exited)
-	}()
-	return p, nil
-}
-
-// freshDir empties the folder: nothing that one process left may reach the next.
-func freshDir(dir string, uid int) error {
-	err := os.Mkdir(dir, 0o700)
-	if os.IsExist(err) {
-		if err = os.RemoveAll(dir); err == nil {
-			err = os.Mkdir(dir, 0o700)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if uid >= 0 {
-		return os.Chown(dir, uid, uid)
-	}
+		p.end()
+		_ = os.RemoveAll(p.home)
+	})
 	return nil
 }
 
 // environment is everything the process gets; of ours it inherits nothing.
 // What the runtime decides stands last and wins.
-func environment(s *seat, home string) []string {
-	d := s.p.spec.Deployment
-	env := append([]string{"PATH=/usr/bin:/bin"}, s.p.b.walls.hints(s.p.spec.Limits)...)
-	env = append(env, s.p.binary.Env...)
+func (p *program) environment(home string) []string {
+	d := p.spec.Deployment
+	env := append([]string{"PATH=/usr/bin:/bin"}, p.b.walls.hints(p.spec.Limits)...)
+	env = append(env, p.binary.Env...)
 	for k, v := range d.EnvVars {
 		env = append(env, k+"="+v)
 	}
@@ -103,7 +114,7 @@ func environment(s *seat, home string) []string {
 	return lastOf(append(env,
 		"OPENFAAS_NAME="+d.Service,
 		"OPENFAAS_NAMESPACE="+provider.Namespace,
-		"secret_mount_path="+s.p.secrets(),
+		"secret_mount_path="+p.secrets(),
 		"TMPDIR="+home,
 		"HOME="+home,
 		"LISTEN_FDS=1",
@@ -129,11 +140,17 @@ func lastOf(env []string) []string {
 // Transport reaches the process by its seat's socket.
 func (p *instance) Transport() http.RoundTripper { return p.transport }
 
-// AwaitReady asks for /_/ready until it is so, and then prepares for the next
-// start, which nobody waits for yet.
+// AwaitReady waits until /_/ready says so, and has the next start prepared when
+// the calls that wait for this one are on their way.
 func (p *instance) AwaitReady(ctx context.Context) error {
-	defer func() { go p.b.prepare() }()
-	return provider.AwaitReady(ctx, p)
+	defer time.AfterFunc(20*time.Millisecond, p.program.prepare)
+	select {
+	case err := <-p.ready:
+		p.ready <- err
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Exited is closed when the process and everything it started has ended.

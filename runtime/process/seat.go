@@ -3,8 +3,8 @@ package process
 import (
 	"context"
 	"net"
-	"os"
 	"path/filepath"
+	"sync"
 
 	"fnstore/runtime/provider"
 )
@@ -14,6 +14,13 @@ type program struct {
 	b      *Backend
 	spec   provider.Spec
 	binary Binary
+	beds   ahead[*bed]
+}
+
+// prepare makes ahead what the next process needs, while nobody waits for it.
+func (p *program) prepare() {
+	p.beds.prepare()
+	p.b.sockets.prepare()
 }
 
 // secrets is the folder that the function finds its secrets in.
@@ -24,8 +31,8 @@ func (p *program) Refresh() error {
 	return p.b.cfg.Secrets.Project(p.secrets(), p.spec.Deployment.Secrets, p.spec.Owner())
 }
 
-// Close does nothing: a program is a file that others may run.
-func (p *program) Close() {}
+// Close takes away what was made ahead; no process is left by then.
+func (p *program) Close() { p.beds.close() }
 
 // Seat opens the listener that the seat's processes will accept on.
 func (p *program) Seat(id string) (provider.Seat, error) {
@@ -43,22 +50,21 @@ type seat struct {
 	p        *program
 	id       string
 	listener *net.UnixListener
+	ends     sync.WaitGroup // of processes, with their folders
 }
 
-// home is the process's own folder, its TMPDIR; replicas do not share it.
-func (s *seat) home() string { return filepath.Join(s.p.spec.Home, s.id) }
-
 // Start starts a process on the seat's listener.
-func (s *seat) Start(context.Context) (provider.Replica, error) {
-	p, err := start(s)
+func (s *seat) Start(ctx context.Context) (provider.Replica, error) {
+	p, err := start(ctx, s)
 	if err != nil {
 		return nil, err // and no instance in it: nil is not a Replica
 	}
 	return p, nil
 }
 
-// Close takes the listener and the folder away.
+// Close takes the listener away, and waits for what the last process has left to
+// go.
 func (s *seat) Close() {
 	_ = s.listener.Close()
-	_ = os.RemoveAll(s.home())
+	s.ends.Wait()
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/openfaas/faas-provider/types"
 
@@ -52,8 +53,9 @@ func TestFiftyCallersWakeItOnce(t *testing.T) {
 	}
 }
 
-// What is made ahead is nobody's function, is used, and is gone with the store.
-func TestWhatIsPreparedIsUsedAndTakenAway(t *testing.T) {
+// What is made ahead is used by the next process, can be missed, and is gone with
+// the function.
+func TestWhatIsMadeAheadIsUsedAndTakenAway(t *testing.T) {
 	r := open(t, shortDir(t))
 	groups := func() (list []string) {
 		for _, c := range []string{cgroup.Memory, cgroup.CPU, cgroup.Tasks} {
@@ -61,29 +63,56 @@ func TestWhatIsPreparedIsUsedAndTakenAway(t *testing.T) {
 		}
 		return list
 	}
-	r.backend.prepare()
-	r.backend.prepare() // one is enough
-	ahead := groups()
-	if n := entries(t, filepath.Join(r.dir, "sock")); n != 1 {
-		t.Errorf("%d sockets", n)
-	}
-	if list, err := r.List(t.Context()); err != nil || len(list) != 0 {
-		t.Errorf("functions %v, %v", list, err)
+	home := filepath.Join(r.dir, "run", "f")
+	asleep := func() (beds []string) {
+		t.Helper()
+		pid := r.pid(t, "f")
+		await(t, "something made ahead", func() bool { return entries(t, home) == 3 && entries(t, filepath.Join(r.dir, "sock")) == 2 }) // secrets, and two beds
+		if err := r.Scale(t.Context(), "f", 0); err != nil {
+			t.Fatal(err)
+		}
+		gone(t, pid)
+		await(t, "the end of what was used", func() bool { return entries(t, home) == 2 })
+		beds, err := filepath.Glob(filepath.Join(home, "[0-9]*"))
+		if err != nil || len(beds) != 1 {
+			t.Fatalf("beds %v, %v", beds, err)
+		}
+		return beds
 	}
 	r.deploy(t, deployment("f", nil))
-	r.pid(t, "f")
+	bed := asleep()[0]
+	ahead := groups()
+	if got := r.get(t, "f", "/env"); !strings.Contains(got, `"TMPDIR=`+bed+`"`) {
+		t.Errorf("it does not run in %s: %s", bed, got)
+	}
 	for _, dir := range ahead {
 		if b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs")); err != nil || len(b) == 0 {
 			t.Errorf("nobody is in %s: %q, %v", dir, b, err)
 		}
 	}
-	r.Close()
-	r.backend.prepare() // one that was about to comes too late
+	if err := os.RemoveAll(asleep()[0]); err != nil {
+		t.Fatal(err)
+	}
+	asleep() // it has been woken
+	if err := r.Delete(t.Context(), "f"); err != nil {
+		t.Fatal(err)
+	}
 	if left := groups(); len(left) != 0 {
 		t.Errorf("groups left: %v", left)
 	}
+	r.Close()
 	if n := entries(t, filepath.Join(r.dir, "sock")); n != 0 {
 		t.Errorf("%d sockets left", n)
+	}
+}
+
+// await waits for what gives no sign when it happens.
+func await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("still waiting for " + what)
+		}
 	}
 }
 

@@ -14,24 +14,24 @@ import (
 
 // walls is what this machine can put between a function and everything else.
 type walls struct {
-	landlock bool
-	mounts   bool // secrets are seen at launch.MountAt
-	groups   *cgroup.Groups
-	memory   *watch // where no control group bounds memory
-	missing  []string
+	mounts  bool // secrets are seen at launch.MountAt
+	groups  *cgroup.Groups
+	memory  *watch // where no control group bounds memory
+	missing []string
 }
 
 func newWalls(cfg Config) *walls {
 	w := &walls{}
 	lack := func(format string, args ...any) { w.missing = append(w.missing, fmt.Sprintf(format, args...)) }
-	if w.landlock = launch.Landlock() > 0; !w.landlock {
+	landlock := launch.Landlock() > 0
+	if !landlock {
 		lack("this kernel has no Landlock: a function reads and writes what its user may")
 	}
 	if w.mounts = launch.CanMount() && mountPoint() == nil; !w.mounts {
 		lack("secrets cannot be mounted at %s: functions find them by secret_mount_path", launch.MountAt)
 	}
 	if !cfg.Unprivileged {
-		if w.landlock {
+		if landlock {
 			lack("without root every function runs as this user: Landlock alone keeps them from each other's files")
 		} else {
 			lack("without root every function runs as this user, and can read the others' secrets")
@@ -76,40 +76,19 @@ func (b *Backend) Walls() []string { return b.walls.missing }
 
 func (w *walls) close() { w.groups.Close() }
 
-// start starts a process behind the walls. The group is of this one process
-// and those it starts.
-func (w *walls) start(s *seat, output, listener *os.File) (*os.Process, *cgroup.Group, error) {
-	home, secrets, limits := s.home(), s.p.secrets(), s.p.spec.Limits
-	group, err := w.groups.Make(cgroup.Bounds{Memory: limits.Memory, CPU: limits.CPU, Tasks: launch.MaxTasks})
-	if err != nil {
-		return nil, nil, err
-	}
-	doors, dir, err := group.Doors()
-	if err != nil {
-		group.Remove()
-		return nil, nil, err
-	}
-	defer func() {
-		for _, d := range append(doors, dir) {
-			_ = d.Close() // of nil too
-		}
-	}()
-	mount := ""
+// launch starts a process behind the walls.
+func (p *program) launch(bed *bed, output, listener *os.File) (*os.Process, error) {
+	w, mount := p.b.walls, ""
 	if w.mounts {
-		mount = secrets
+		mount = p.secrets()
 	}
-	process, err := s.p.b.spawn.start(launch.Spec{
-		Path: s.p.binary.Path, Args: []string{s.p.spec.Deployment.Service}, Env: environment(s, home), Dir: home,
+	return p.b.spawn.start(launch.Spec{
+		Path: p.binary.Path, Args: []string{p.spec.Deployment.Service}, Env: p.environment(bed.home), Dir: bed.home,
 		Output: output, Listener: listener,
-		UID: s.p.spec.UID, Groups: doors, Cgroup: dir,
-		CountTasks: s.p.spec.UID != 0 && !w.groups.Can(cgroup.Tasks),
-		Landlock:   w.landlock, Read: []string{secrets}, Write: []string{home}, Mount: mount,
+		UID: p.spec.UID, Groups: bed.doors, Cgroup: bed.dir,
+		CountTasks: p.spec.UID != 0 && !w.groups.Can(cgroup.Tasks),
+		Rules:      bed.rules, Mount: mount,
 	})
-	if err != nil {
-		group.Remove()
-		return nil, nil, err
-	}
-	return process, group, nil
 }
 
 // hints are settings for the Go runtime that follow from the limits. What the

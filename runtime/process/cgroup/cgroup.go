@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -36,10 +35,6 @@ type Groups struct {
 	base    map[string]string // folder by controller; none where it cannot be had
 	unified bool              // version 2
 	made    atomic.Int64      // groups ever
-
-	mu     sync.Mutex
-	spare  *Group // that the next Make takes
-	closed bool
 }
 
 // Open finds the controllers that this process may use, and ends and

@@ -1,9 +1,7 @@
 package cgroup
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,23 +27,8 @@ type Group struct {
 	unified bool
 }
 
-// Make makes a group, or takes the one that Prepare has made. Bounds whose
-// controller cannot be had are left out.
+// Make makes a group. Bounds whose controller cannot be had are left out.
 func (g *Groups) Make(b Bounds) (*Group, error) {
-	g.mu.Lock()
-	group := g.spare
-	g.spare = nil
-	g.mu.Unlock()
-	if group != nil {
-		err := group.bound(b)
-		if err == nil {
-			return group, nil
-		}
-		group.Remove()
-		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-	}
 	group, err := g.fresh()
 	if err != nil {
 		return nil, err
@@ -57,25 +40,8 @@ func (g *Groups) Make(b Bounds) (*Group, error) {
 	return group, nil
 }
 
-// Prepare makes a group ahead, so that the next Make is quicker: making one is
-// most of its work, and can be done while nobody waits.
-func (g *Groups) Prepare() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.spare == nil && !g.closed {
-		g.spare, _ = g.fresh() // else Make says why it cannot be done
-	}
-}
-
-// Close removes what Open and Prepare made; no group may be left otherwise.
+// Close removes what Open made; no group may be left.
 func (g *Groups) Close() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.closed = true
-	if g.spare != nil {
-		g.spare.Remove()
-		g.spare = nil
-	}
 	for _, dir := range g.base {
 		_ = os.Remove(dir)
 	}

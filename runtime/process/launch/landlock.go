@@ -74,52 +74,73 @@ func handled(version int) (r ruleset, size uintptr) {
 	return r, unsafe.Sizeof(r)
 }
 
-// landlock makes the rules that a process restricts itself by, and gives their
-// descriptor.
-func landlock(s Spec) (rules int, err error) {
-	attr, size := handled(Landlock())
-	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), size, 0)
-	if errno != 0 {
-		return 0, os.NewSyscallError("landlock", errno)
-	}
-	rules = int(fd)
-	if err := permit(rules, s, attr.fs); err != nil {
-		_ = unix.Close(rules)
-		return 0, err
-	}
-	return rules, nil
+// Rules are what a process restricts itself by. They can be made ahead of its
+// start, and take a third of it.
+type Rules struct {
+	fd      int
+	handled uint64
 }
 
-// permit adds what the spec leaves, of the rights that are handled.
-func permit(rules int, s Spec, handled uint64) error {
+// NewRules makes rules that leave nothing to read but the system's files, the
+// program and the folders of read, and nothing to write but those of write. The
+// caller closes them. They are nil where the kernel has no Landlock.
+func NewRules(program string, read, write []string) (*Rules, error) {
+	version := Landlock()
+	if version == 0 {
+		return nil, nil
+	}
+	attr, size := handled(version)
+	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), size, 0)
+	if errno != 0 {
+		return nil, os.NewSyscallError("landlock", errno)
+	}
+	r := &Rules{fd: int(fd), handled: attr.fs}
+	if err := r.add(program, read, write); err != nil {
+		_ = r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// Close gives the rules back. Processes that restricted themselves stay so.
+func (r *Rules) Close() error {
+	if r == nil {
+		return nil
+	}
+	return unix.Close(r.fd)
+}
+
+func (r *Rules) add(program string, read, write []string) error {
 	for _, p := range readable {
-		if err := allow(rules, p, running); err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrPermission) {
+		if err := r.allow(p, running); err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrPermission) {
 			return err
 		}
 	}
 	for _, p := range writable {
-		if err := allow(rules, p, (readFile|writeFile|truncate)&handled); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := r.allow(p, readFile|writeFile|truncate); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
-	if err := allow(rules, s.Path, running); err != nil {
+	if err := r.allow(program, running); err != nil {
 		return err
 	}
-	for _, p := range s.Read {
-		if err := allow(rules, p, reading); err != nil {
+	for _, p := range read {
+		if err := r.allow(p, reading); err != nil {
 			return err
 		}
 	}
-	for _, p := range s.Write {
-		if err := allow(rules, p, handled&^never); err != nil {
+	for _, p := range write {
+		if err := r.allow(p, ^uint64(never)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// allow adds a rule for the path and all below it.
-func allow(rules int, path string, rights uint64) error {
+// allow adds a rule for the path and all below it, of the rights that the kernel
+// knows.
+func (r *Rules) allow(path string, rights uint64) error {
+	rights &= r.handled
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return &os.PathError{Op: "landlock", Path: path, Err: err}
@@ -136,7 +157,7 @@ func allow(rules int, path string, rights uint64) error {
 		rights uint64
 		fd     int32
 	}{rights, int32(fd)}
-	if _, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(rules), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0); errno != 0 {
+	if _, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(r.fd), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0); errno != 0 {
 		return &os.PathError{Op: "landlock", Path: path, Err: errno}
 	}
 	return nil

@@ -93,13 +93,8 @@ func write(s Spec) (*list, error) {
 		return l, err
 	}
 	l.add("no_new_privs", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1)
-	if s.Landlock {
-		rules, err := landlock(s)
-		if err != nil {
-			return l, err
-		}
-		l.opened = append(l.opened, rules)
-		l.add("landlock", unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(rules), 0)
+	if s.Rules != nil {
+		l.add("landlock", unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(s.Rules.fd), 0)
 	}
 	l.drop(s.UID)
 	// A new user loses the parent-death signal (prctl(2)); and the parent may have

@@ -43,7 +43,16 @@ func run(t *testing.T, s Spec) (string, *os.ProcessState, error) {
 }
 
 func shell(script string) Spec {
-	return Spec{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: []string{"PATH=/usr/bin:/bin"}, Landlock: Landlock() > 0}
+	return Spec{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: []string{"PATH=/usr/bin:/bin"}, Rules: rules()}
+}
+
+// rules are a shell's.
+func rules() *Rules {
+	r, err := NewRules("/bin/sh", nil, nil)
+	if err != nil {
+		panic(err)
+	}
+	return r
 }
 
 // user is one to become, when this process may.
@@ -115,19 +124,18 @@ func TestWhatCannotBeStartedSaysWhy(t *testing.T) {
 	}
 	defer closed.Close()
 	for want, s := range map[string]Spec{
-		"landlock /nowhere: no such file": {Path: "/nowhere", Landlock: true},
-		"exec /nowhere: no such file":     {Path: "/nowhere"},
-		"exec " + plain + ": permission":  {Path: plain, Args: []string{"plain"}},
-		"enter " + plain + ": bad file":   {Path: "/bin/true", Groups: []*os.File{closed}},
-		"enter /nowhere: no such file":    {Path: "/bin/true", Dir: "/nowhere"},
+		"exec /nowhere: no such file":    {Path: "/nowhere"},
+		"exec " + plain + ": permission": {Path: plain, Args: []string{"plain"}},
+		"enter " + plain + ": bad file":  {Path: "/bin/true", Groups: []*os.File{closed}},
+		"enter /nowhere: no such file":   {Path: "/bin/true", Dir: "/nowhere"},
 	} {
-		if s.Landlock && Landlock() == 0 {
-			continue
-		}
 		p, err := Start(s)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, %v; want %q", p, err, want)
 		}
+	}
+	if r, err := NewRules("/nowhere", nil, nil); Landlock() > 0 && (err == nil || !strings.Contains(err.Error(), "landlock /nowhere: no such file")) {
+		t.Errorf("%v, %v", r, err)
 	}
 	if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != unix.ECHILD {
 		t.Errorf("child %d is left, %v", pid, err)

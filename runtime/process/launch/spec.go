@@ -29,11 +29,8 @@ type Spec struct {
 	// CountTasks bounds processes and threads by the kernel's count of the user's.
 	// That is worth something only for a user of its own, and less than a group.
 	CountTasks bool
-	// Landlock leaves nothing to read but the system's files, Path and Read, and
-	// nothing to write but Write. Landlock tells whether the kernel can.
-	Landlock bool
-	Read     []string // folders
-	Write    []string // folders
+	// Rules are what it may read and write; nil restricts nothing.
+	Rules *Rules
 	// Mount is a folder that the program, and nobody else, sees at MountAt, which
 	// exists. It takes the right to mount; empty is none.
 	Mount string

@@ -1,0 +1,78 @@
+package process
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"fnstore/runtime/process/cgroup"
+	"fnstore/runtime/process/launch"
+)
+
+// bed is what one process needs that is there before it is: a folder of its own,
+// the group that it and those it starts are in, and the rules it restricts itself
+// by. One is made ahead for each version of a function that has run: making it
+// takes as long as starting the process.
+type bed struct {
+	home  string
+	group *cgroup.Group
+	doors []*os.File // of the group
+	dir   *os.File   // of the group, with version 2; or nil
+	rules *launch.Rules
+}
+
+// bed makes a bed.
+func (p *program) bed() (*bed, error) {
+	w, limits := p.b.walls, p.spec.Limits
+	b := &bed{home: filepath.Join(p.spec.Home, strconv.FormatInt(p.b.beds.Add(1), 10))}
+	err := emptyDir(b.home, p.spec.Owner())
+	if err == nil {
+		b.group, err = w.groups.Make(cgroup.Bounds{Memory: limits.Memory, CPU: limits.CPU, Tasks: launch.MaxTasks})
+	}
+	if err == nil {
+		b.doors, b.dir, err = b.group.Doors()
+	}
+	if err == nil {
+		b.rules, err = launch.NewRules(p.binary.Path, []string{p.secrets()}, []string{b.home})
+	}
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
+}
+
+// emptyDir makes the folder. A name is not used twice, but a store that was
+// killed may have left one.
+func emptyDir(dir string, uid int) error {
+	err := os.Mkdir(dir, 0o700)
+	if os.IsExist(err) {
+		if err = os.RemoveAll(dir); err == nil {
+			err = os.Mkdir(dir, 0o700)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if uid >= 0 {
+		return os.Chown(dir, uid, uid)
+	}
+	return nil
+}
+
+// shut closes what the start alone needs.
+func (b *bed) shut() {
+	for _, d := range append(b.doors, b.dir) {
+		_ = d.Close() // of nil too
+	}
+	_ = b.rules.Close()
+}
+
+// Close takes away a bed that no process is in.
+func (b *bed) Close() error {
+	b.shut()
+	if b.group != nil {
+		b.group.Remove()
+	}
+	return os.RemoveAll(b.home)
+}
