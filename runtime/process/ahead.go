@@ -14,16 +14,17 @@ type ahead[T io.Closer] struct {
 	closed bool
 }
 
-// take gives one that nobody has used.
-func (a *ahead[T]) take() (T, error) {
+// take gives one that nobody has used, and says whether it was made ahead.
+func (a *ahead[T]) take() (t T, made bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.spare) > 0 {
 		s := a.spare[0]
 		a.spare = nil
-		return s, nil
+		return s, true, nil
 	}
-	return a.fresh()
+	t, err = a.fresh()
+	return t, false, err
 }
 
 // prepare makes the one that take gives next.

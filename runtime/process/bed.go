@@ -13,7 +13,7 @@ import (
 // bed is what one process needs that is there before it is: a folder of its own,
 // the group that it and those it starts are in, and the rules it restricts itself
 // by. One is made ahead for each version of a function that has run: making it
-// takes as long as starting the process.
+// takes longer than fork and exec do.
 type bed struct {
 	home  string
 	group *cgroup.Group

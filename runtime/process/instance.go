@@ -38,11 +38,11 @@ func start(ctx context.Context, s *seat) (*instance, error) {
 	// The listener is there already, and what asks waits in its queue: so the
 	// process, once there is one, shares the machine with nobody who prepares to ask.
 	go func() { p.ready <- provider.AwaitReady(ctx, p) }()
-	bed, err := s.p.beds.take()
+	bed, made, err := s.p.beds.take()
 	if err == nil {
 		err = p.run(s, bed)
 	}
-	if err != nil { // what was made ahead may have been taken away since
+	if err != nil && made { // it may have been taken away since
 		if bed, err = s.p.bed(); err == nil {
 			err = p.run(s, bed)
 		}

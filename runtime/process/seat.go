@@ -36,7 +36,7 @@ func (p *program) Close() { p.beds.close() }
 
 // Seat opens the listener that the seat's processes will accept on.
 func (p *program) Seat(id string) (provider.Seat, error) {
-	l, err := p.b.sockets.take()
+	l, _, err := p.b.sockets.take()
 	if err != nil {
 		return nil, err
 	}
