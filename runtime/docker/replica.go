@@ -155,19 +155,11 @@ func (b *Backend) discard(id string) {
 // place.
 func (c *container) Transport() http.RoundTripper { return c.transport }
 
-// probe is a container that is reached itself, and no other in its place.
-type probe struct {
-	*container
-	direct *forward.Server
-}
-
-func (p probe) Transport() http.RoundTripper { return p.direct }
-
-// AwaitReady polls /_/ready.
+// AwaitReady polls /_/ready of this container, and of no other in its place.
 func (c *container) AwaitReady(ctx context.Context) error {
 	direct := forward.To(c.dial)
 	defer direct.Close()
-	if err := provider.AwaitReady(ctx, probe{c, direct}); err != nil {
+	if err := provider.AwaitReady(ctx, c, direct); err != nil {
 		return err
 	}
 	c.seat.set(c)

@@ -244,6 +244,7 @@ func (c *client) depart(l *Loop, r Rest, f *function) {
 	if f != nil {
 		l.forget(f.fd)
 	}
+	l.sparse = true // the next wait gives the processor to this goroutine
 	go func() {
 		var err error
 		r.Conn, err = give(c.fd)

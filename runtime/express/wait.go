@@ -6,26 +6,16 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"fnstore/kit/blocking"
 )
-
-// What package os/signal waits with, and gVisor does, which is why these two
-// stay (go.dev/issue/67401).
-
-//go:linkname entersyscallblock runtime.entersyscallblock
-//go:nosplit
-func entersyscallblock()
-
-//go:linkname exitsyscall runtime.exitsyscall
-//go:nosplit
-func exitsyscall()
 
 // wait waits for events, for so many milliseconds at most, -1 for ever.
 //
-// An ordinary system call keeps its processor of the Go runtime until the
-// runtime's watcher takes it away, and until then the watcher looks some thousand
-// times a second: between calls that follow each other closely that is the
-// cheaper way, between others it took longer than a call. So a loop whose last
-// wait was long says beforehand that the next one will be.
+// Between calls that follow each other closely an ordinary system call is the
+// cheaper way, between others what package blocking spares took longer than a
+// call. So a loop whose last wait was long says beforehand that the next one will
+// be.
 func (l *Loop) wait(events []unix.EpollEvent, ms int) (n int, err error) {
 	if !l.sparse {
 		short := 1
@@ -47,8 +37,8 @@ func (l *Loop) wait(events []unix.EpollEvent, ms int) (n int, err error) {
 
 //go:nosplit
 func block(ep int, events []unix.EpollEvent, ms int) (n int, err syscall.Errno) {
-	entersyscallblock()
+	blocking.Enter()
 	r, _, err := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(ep), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(ms), 0, 0)
-	exitsyscall()
+	blocking.Exit()
 	return int(r), err
 }

@@ -6,13 +6,13 @@ package process
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"sync/atomic"
 
 	"github.com/openfaas/faas-provider/types"
 
 	"fnstore/runtime/logs"
+	"fnstore/runtime/process/launch"
 	"fnstore/runtime/provider"
 	"fnstore/runtime/secrets"
 )
@@ -41,9 +41,9 @@ type Config struct {
 // concurrent use.
 type Backend struct {
 	cfg     Config
-	spawn   *spawner
+	spawn   *launch.Thread
 	walls   *walls
-	sockets *ahead[*net.UnixListener]
+	sockets *ahead[*socket]
 	beds    atomic.Int64 // ever made
 }
 
@@ -52,7 +52,7 @@ func Open(cfg Config) (*Backend, error) {
 	if err := passable(cfg.SockDir); err != nil {
 		return nil, fmt.Errorf("open process backend: %w", err)
 	}
-	return &Backend{cfg: cfg, spawn: newSpawner(), walls: newWalls(cfg), sockets: sockets(cfg.SockDir)}, nil
+	return &Backend{cfg: cfg, spawn: launch.NewThread(), walls: newWalls(cfg), sockets: sockets(cfg.SockDir)}, nil
 }
 
 // passable makes a folder that everyone may walk through and nobody else list,
@@ -89,6 +89,6 @@ func (b *Backend) Prepare(s provider.Spec) (provider.Program, error) {
 // Close gives back what the backend holds.
 func (b *Backend) Close() {
 	b.sockets.close()
-	b.spawn.close()
+	b.spawn.Close()
 	b.walls.close()
 }

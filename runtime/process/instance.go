@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -10,18 +11,15 @@ import (
 	"time"
 
 	"fnstore/runtime/forward"
-	"fnstore/runtime/process/cgroup"
 	"fnstore/runtime/provider"
 )
 
 // instance is one process, from exec to exit.
 type instance struct {
-	program   *program
-	process   *os.Process
-	home      string // its own folder
-	group     *cgroup.Group
+	pid       int
+	bed       *bed
 	transport *forward.Server
-	ready     chan error // has nil when it is ready, and why when it will not be
+	asked     net.Conn // over which the answer to the first question comes; or nil
 	exited    chan struct{}
 	how       string // it ended; set before exited is closed
 
@@ -32,12 +30,9 @@ type instance struct {
 
 // start runs the binary with the listener as descriptor 3, the way systemd
 // hands sockets over (sd_listen_fds(3)).
-func start(ctx context.Context, s *seat) (*instance, error) {
-	p := &instance{program: s.p, exited: make(chan struct{}), ready: make(chan error, 1)}
-	p.transport = forward.ToSocket(s.listener.Addr().String())
-	// The listener is there already, and what asks waits in its queue: so the
-	// process, once there is one, shares the machine with nobody who prepares to ask.
-	go func() { p.ready <- provider.AwaitReady(ctx, p) }()
+func start(s *seat) (*instance, error) {
+	s.socket.ask()
+	p := &instance{transport: forward.ToSocket(s.socket.Addr().String()), exited: make(chan struct{})}
 	bed, made, err := s.p.beds.take()
 	if err == nil {
 		err = p.run(s, bed)
@@ -48,17 +43,10 @@ func start(ctx context.Context, s *seat) (*instance, error) {
 		}
 	}
 	if err != nil {
-		p.how = "it did not start"
-		p.end()
 		return nil, err
 	}
+	p.asked, s.socket.asked = s.socket.asked, nil
 	return p, nil
-}
-
-// end says that there is no process.
-func (p *instance) end() {
-	p.transport.Close()
-	close(p.exited)
 }
 
 // run starts the process in the bed, and what looks after both until they end.
@@ -68,35 +56,39 @@ func (p *instance) run(s *seat, bed *bed) (err error) {
 			_ = bed.Close()
 		}
 	}()
-	socket, err := s.listener.File()
+	err = s.socket.descriptor(func(fd int) (err error) {
+		p.pid, err = s.p.b.spawn.Start(bed.plan, bed.says, fd)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	defer socket.Close()
-	outR, outW, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer outW.Close()
-	if p.process, err = s.p.launch(bed, outW, socket); err != nil {
-		_ = outR.Close()
-		return err
-	}
-	bed.shut()
-	p.home, p.group = bed.home, bed.group
-	go func() {
-		defer outR.Close()
-		s.p.b.cfg.Logs.Copy(s.p.spec.Deployment.Service, provider.Namespace, s.id, outR)
-	}()
+	p.bed = bed
 	s.p.b.walls.memory.add(p, s.p.spec.Limits.Memory)
 	s.ends.Go(func() {
+		time.Sleep(settled)
+		go s.copy(bed.said)
+		bed.shut()
+		s.p.prepare()
 		p.reap()
 		// A child that escaped may hold the pipe open; its words are not ours.
-		_ = outR.SetReadDeadline(time.Now().Add(time.Second))
-		p.end()
-		_ = os.RemoveAll(p.home)
+		_ = bed.said.SetReadDeadline(time.Now().Add(time.Second))
+		p.transport.Close()
+		close(p.exited)
+		_ = os.RemoveAll(bed.home)
 	})
 	return nil
+}
+
+// settled is when a start is over, more or less. What else there is to do waits
+// for that: it would share the machine with the process and with the calls that
+// wait for it.
+const settled = 20 * time.Millisecond
+
+// copy puts what a process says into the function's log.
+func (s *seat) copy(said *os.File) {
+	defer said.Close()
+	s.p.b.cfg.Logs.Copy(s.p.spec.Deployment.Service, provider.Namespace, s.id, said)
 }
 
 // environment is everything the process gets; of ours it inherits nothing.
@@ -140,17 +132,24 @@ func lastOf(env []string) []string {
 // Transport reaches the process by its seat's socket.
 func (p *instance) Transport() http.RoundTripper { return p.transport }
 
-// AwaitReady waits until /_/ready says so, and has the next start prepared when
-// the calls that wait for this one are on their way.
+// AwaitReady waits until /_/ready says so.
 func (p *instance) AwaitReady(ctx context.Context) error {
-	defer time.AfterFunc(20*time.Millisecond, p.program.prepare)
-	select {
-	case err := <-p.ready:
-		p.ready <- err
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
+	to := &asking{others: p.transport}
+	if p.asked != nil {
+		to.first = p.transport.Begun(p.asked, nil)
 	}
+	return provider.AwaitReady(ctx, p, to)
+}
+
+// asking is a way whose first request may be under way already.
+type asking struct{ first, others http.RoundTripper }
+
+func (a *asking) RoundTrip(r *http.Request) (*http.Response, error) {
+	if first := a.first; first != nil {
+		a.first = nil
+		return first.RoundTrip(r)
+	}
+	return a.others.RoundTrip(r)
 }
 
 // Exited is closed when the process and everything it started has ended.

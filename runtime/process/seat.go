@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"net"
 	"path/filepath"
 	"sync"
 
@@ -40,22 +39,22 @@ func (p *program) Seat(id string) (provider.Seat, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &seat{p: p, id: id, listener: l}, nil
+	return &seat{p: p, id: id, socket: l}, nil
 }
 
 // seat is the place of one process. Its listener outlives the processes in it:
 // a call that comes while one is being replaced waits in the socket's queue
 // and is not refused.
 type seat struct {
-	p        *program
-	id       string
-	listener *net.UnixListener
-	ends     sync.WaitGroup // of processes, with their folders
+	p      *program
+	id     string
+	socket *socket
+	ends   sync.WaitGroup // of processes, with their folders
 }
 
 // Start starts a process on the seat's listener.
-func (s *seat) Start(ctx context.Context) (provider.Replica, error) {
-	p, err := start(ctx, s)
+func (s *seat) Start(context.Context) (provider.Replica, error) {
+	p, err := start(s)
 	if err != nil {
 		return nil, err // and no instance in it: nil is not a Replica
 	}
@@ -65,6 +64,6 @@ func (s *seat) Start(ctx context.Context) (provider.Replica, error) {
 // Close takes the listener away, and waits for what the last process has left to
 // go.
 func (s *seat) Close() {
-	_ = s.listener.Close()
+	_ = s.socket.Close()
 	s.ends.Wait()
 }

@@ -11,7 +11,7 @@ import (
 // Stop is a ladder: ask, wait, insist, and insist on the children too.
 func (p *instance) Stop(grace time.Duration) {
 	if grace > 0 {
-		p.signal(p.process.Pid, syscall.SIGTERM)
+		p.signal(p.pid, syscall.SIGTERM)
 		select {
 		case <-p.exited:
 		case <-time.After(grace):
@@ -22,7 +22,7 @@ func (p *instance) Stop(grace time.Duration) {
 
 // kill ends the process and every other one of its group, and waits for it.
 func (p *instance) kill() {
-	p.signal(-p.process.Pid, syscall.SIGKILL)
+	p.signal(-p.pid, syscall.SIGKILL)
 	<-p.exited
 }
 
@@ -40,27 +40,37 @@ func (p *instance) signal(to int, sig syscall.Signal) {
 // group's number cannot yet be another's, and only then lets the kernel forget
 // the process.
 func (p *instance) reap() {
-	pid := p.process.Pid
-	ended(pid)
+	ended(p.pid)
 	p.mu.Lock()
-	_ = syscall.Kill(-pid, syscall.SIGKILL)
-	state, err := p.process.Wait()
+	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+	how := collect(p.pid)
 	p.reaped = true
 	why := p.doomed
 	p.mu.Unlock()
-	if p.how = state.String(); err != nil {
-		p.how = err.Error()
-	}
-	if why == "" && p.group.OutOfMemory() {
+	p.how = how
+	if why == "" && p.bed.group.OutOfMemory() {
 		why = "it used more than its limit of memory"
 	}
 	if why != "" {
 		p.how += ": " + why
 	}
 	// And whoever left the process group.
-	if p.group.Remove(); !p.group.Holds() {
-		sweep(p.home)
+	if p.bed.group.Remove(); !p.bed.group.Holds() {
+		sweep(p.bed.home)
 	}
+}
+
+// collect has the kernel forget a process that has ended, and tells how it did.
+func collect(pid int) string {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return err.Error()
+	}
+	state, err := p.Wait()
+	if err != nil {
+		return err.Error()
+	}
+	return state.String()
 }
 
 // ended waits until the child has ended, and leaves it to be reaped. It waits as
@@ -93,5 +103,5 @@ func (p *instance) condemn(why string) {
 	p.mu.Lock()
 	p.doomed = why
 	p.mu.Unlock()
-	p.signal(-p.process.Pid, syscall.SIGKILL)
+	p.signal(-p.pid, syscall.SIGKILL)
 }

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +19,7 @@ func TestFiftyCallersWakeItOnce(t *testing.T) {
 	r := open(t, shortDir(t))
 	r.deploy(t, deployment("f", nil))
 	pid := r.pid(t, "f")
+	r.logged(t, "f", "serving")
 	if err := r.Scale(t.Context(), "f", 0); err != nil {
 		t.Fatal(err)
 	}
@@ -133,5 +135,40 @@ func TestATinyLimitHurtsNobodyElse(t *testing.T) {
 	r.logged(t, "f", "starting again")
 	if r.pid(t, "other") != bystander {
 		t.Error("the other function was started anew")
+	}
+}
+
+// Every process that ends before it accepts leaves the question that it was asked
+// in its listener's queue. When that is full the next one is asked once it
+// accepts, and started all the same.
+func TestAFullQueueIsAskedLater(t *testing.T) {
+	all := sockets(shortDir(t))
+	s, made, err := all.take()
+	if err != nil || made || s.asked == nil {
+		t.Fatal(s, made, err)
+	}
+	defer s.Close()
+	most := 1 << 16 // net.core.somaxconn is less
+	var left []net.Conn
+	for s.asked != nil && len(left) < most {
+		left = append(left, s.asked)
+		s.asked = nil
+		s.ask()
+	}
+	if len(left) == most {
+		t.Fatal("the queue has no end")
+	}
+	for _, c := range left {
+		_ = c.Close()
+	}
+	for range left {
+		c, err := s.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.Close()
+	}
+	if s.ask(); s.asked == nil {
+		t.Error("it is not asked any more")
 	}
 }

@@ -76,15 +76,14 @@ func (b *Backend) Walls() []string { return b.walls.missing }
 
 func (w *walls) close() { w.groups.Close() }
 
-// launch starts a process behind the walls.
-func (p *program) launch(bed *bed, output, listener *os.File) (*os.Process, error) {
+// plan writes down how a process starts behind the walls.
+func (p *program) plan(bed *bed) (*launch.Plan, error) {
 	w, mount := p.b.walls, ""
 	if w.mounts {
 		mount = p.secrets()
 	}
-	return p.b.spawn.start(launch.Spec{
+	return launch.Prepare(launch.Spec{
 		Path: p.binary.Path, Args: []string{p.spec.Deployment.Service}, Env: p.environment(bed.home), Dir: bed.home,
-		Output: output, Listener: listener,
 		UID: p.spec.UID, Groups: bed.doors, Cgroup: bed.dir,
 		CountTasks: p.spec.UID != 0 && !w.groups.Can(cgroup.Tasks),
 		Rules:      bed.rules, Mount: mount,

@@ -54,7 +54,7 @@ func (w *watch) look() bool {
 			continue
 		default:
 		}
-		if has := resident(p.process.Pid); has > limit {
+		if has := resident(p.pid); has > limit {
 			p.condemn(fmt.Sprintf("it had %d MiB of memory, above its limit of %d MiB", has>>20, limit>>20))
 			delete(w.limits, p)
 		}

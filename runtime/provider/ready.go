@@ -8,12 +8,25 @@ import (
 	"time"
 )
 
-// AwaitReady asks for a replica's /_/ready until it says 200, or its /_/health
-// when it has no such path, as older watchdogs have not. It is what a Replica
-// does that has no better way to know. Where the listener is there before the
-// replica, the first request waits in its queue and is answered at once; the
+// FirstAsked is the first request that AwaitReady makes, for who sends it
+// beforehand.
+const FirstAsked = "GET " + readyPath + " HTTP/1.1\r\nHost: " + readyHost + "\r\n\r\n"
+
+const (
+	readyHost  = "function"
+	readyPath  = "/_/ready"
+	healthPath = "/_/health"
+)
+
+// patience is how long one question may go unanswered.
+const patience = time.Second
+
+// AwaitReady asks for a replica's /_/ready until it says that it is, or its
+// /_/health when it has no such path, as older watchdogs have not. It is what a
+// Replica does that has no better way to know. Where the listener is there before
+// the replica, the first request waits in its queue and is answered at once; the
 // pauses are for those that refuse, or say not yet.
-func AwaitReady(ctx context.Context, r Replica) error {
+func AwaitReady(ctx context.Context, r Replica, to http.RoundTripper) error {
 	ctx, cancel := context.WithTimeout(ctx, StartTimeout)
 	defer cancel()
 	go func() { // a request that nobody is left to answer would wait for its time
@@ -23,22 +36,14 @@ func AwaitReady(ctx context.Context, r Replica) error {
 		case <-ctx.Done():
 		}
 	}()
-	probe := &http.Client{Transport: r.Transport(), Timeout: time.Second}
-	other := map[string]string{"/_/ready": "/_/health", "/_/health": "/_/ready"}
-	path := "/_/ready"
+	other := map[string]string{readyPath: healthPath, healthPath: readyPath}
+	path := readyPath
 	for pause := 250 * time.Microsecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://function"+path, nil)
-		if err != nil {
-			return err
-		}
-		if res, err := probe.Do(req); err == nil {
-			_ = res.Body.Close()
-			switch res.StatusCode {
-			case http.StatusOK:
-				return nil
-			case http.StatusNotFound:
-				path = other[path]
-			}
+		switch status := askReady(ctx, to, path); {
+		case status == http.StatusNotFound:
+			path = other[path]
+		case status >= 200 && status < 400: // as Kubernetes' probes take it
+			return nil
 		}
 		select {
 		case <-time.After(pause):
@@ -51,4 +56,20 @@ func AwaitReady(ctx context.Context, r Replica) error {
 			}
 		}
 	}
+}
+
+// askReady gives the status of the answer, 0 for none.
+func askReady(ctx context.Context, to http.RoundTripper, path string) int {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+readyHost+path, nil)
+	if err != nil {
+		return 0
+	}
+	res, err := to.RoundTrip(req)
+	if err != nil {
+		return 0
+	}
+	_ = res.Body.Close()
+	return res.StatusCode
 }

@@ -1,20 +1,14 @@
 package provider
 
 import (
+	"bufio"
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 )
-
-// answering is a replica that a server stands for.
-type answering struct {
-	nobody
-	to http.RoundTripper
-}
-
-func (a answering) Transport() http.RoundTripper { return a.to }
 
 // to sends whatever is asked for to one address.
 type to struct{ host string }
@@ -22,6 +16,21 @@ type to struct{ host string }
 func (t to) RoundTrip(r *http.Request) (*http.Response, error) {
 	r.URL.Host = t.host
 	return http.DefaultTransport.RoundTrip(r)
+}
+
+// What is sent beforehand is what would be asked.
+func TestTheFirstQuestionIsTheFirstAsked(t *testing.T) {
+	asked := make(chan *http.Request, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r }))
+	defer s.Close()
+	if err := AwaitReady(t.Context(), nobody{}, to{s.Listener.Addr().String()}); err != nil {
+		t.Fatal(err)
+	}
+	r := <-asked
+	first, err := http.ReadRequest(bufio.NewReader(strings.NewReader(FirstAsked)))
+	if err != nil || first.Method != r.Method || first.RequestURI != r.RequestURI || first.ProtoMinor != r.ProtoMinor || first.Host != readyHost {
+		t.Errorf("%+v, %v; want %+v", first, err, r)
+	}
 }
 
 // Older watchdogs know /_/health alone, and whoever is starting may know
@@ -35,7 +44,7 @@ func TestReadinessIsAskedForByBothPaths(t *testing.T) {
 			}
 		}))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		if err := AwaitReady(ctx, answering{to: to{s.Listener.Addr().String()}}); err != nil {
+		if err := AwaitReady(ctx, nobody{}, to{s.Listener.Addr().String()}); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
 		cancel()

@@ -16,7 +16,8 @@ type Taken struct {
 // Take finds a replica that is ready and that calls reach by a unix socket, and
 // counts a call in until Release. It never waits: ok is false when there is none
 // now, the function is not known, or fits says no to what was deployed. A call
-// that was not to come keeps no function awake.
+// that was not to come keeps no function awake; one that sleeps begins to wake up,
+// since whoever asks goes on to Acquire.
 //
 // When the replica with the fewest calls has as many of Take's as its
 // max_inflight allows, it would refuse one more, and full is that number. Calls
@@ -28,7 +29,11 @@ func (p *Provider) Take(name string, fits func(*types.FunctionDeployment) bool) 
 		return t, 0, false
 	}
 	r := f.current.Load()
-	if r == nil || f.replicas.Load() == 0 || !fits(&r.rec.Deployment) {
+	if r == nil || !fits(&r.rec.Deployment) {
+		return t, 0, false
+	}
+	if f.replicas.Load() == 0 {
+		go f.rouse() // it may have to wait for who changes the function
 		return t, 0, false
 	}
 	i, ok := r.pick()

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/openfaas/faas-provider/types"
 
@@ -82,6 +83,11 @@ func TestWhatCannotBeTaken(t *testing.T) {
 	f.setReplicas(0)
 	if _, _, ok := p.Take("f", anyone); ok || f.open.Load() != 0 {
 		t.Error("one that sleeps was taken")
+	}
+	for begun := time.Now(); f.replicas.Load() != 1; time.Sleep(time.Millisecond) {
+		if time.Since(begun) > time.Minute {
+			t.Fatal("it sleeps on")
+		}
 	}
 	f.current.Store(nil)
 	if _, _, ok := p.Take("f", anyone); ok {

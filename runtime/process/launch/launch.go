@@ -6,17 +6,15 @@
 // between fork and exec, and there Go can run nothing: the child has one thread
 // and no runtime. But a child needs no Go to make system calls. So the parent
 // writes down all of them beforehand, in order and with every pointer in place,
-// and the child goes through the list and ends in exec. It is made with vfork
-// semantics, as package syscall makes its own: memory is not copied, the
-// parent's thread waits until the child has become the program, and what goes
-// wrong is in the parent's memory already.
+// and the child goes through the list and ends in exec. The list can wait until a
+// process is wanted. The child is made with vfork semantics, as package syscall
+// makes its own: memory is not copied, the parent's thread waits until the child
+// has become the program, and what goes wrong is in the parent's memory already.
 package launch
 
 import (
 	"fmt"
-	"math"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 	"unsafe"
@@ -28,39 +26,57 @@ import (
 // patience.
 var late = 5 * time.Second
 
-// Start starts the program. The process is killed when the calling thread ends
-// (prctl(2), PR_SET_PDEATHSIG): call it from one that does not. An error says
-// which wall could not be put up, or why the program cannot be run; then
-// nothing has been started.
-func Start(s Spec) (*os.Process, error) {
+// Plan is a start that is written down, for one process.
+type Plan struct {
+	spec Spec
+	list *list
+}
+
+// Prepare writes down how the program is started. What the spec names stays open
+// until then.
+func Prepare(s Spec) (*Plan, error) {
 	l, err := write(s)
-	if l != nil {
-		defer l.close()
-	}
 	if err != nil {
 		return nil, err
 	}
+	return &Plan{s, l}, nil
+}
+
+// start starts the program from this thread. An error says which wall could not
+// be put up, or why the program cannot be run; then nothing has been started.
+func (p *Plan) start(output, listener int) (pid int, err error) {
+	l := p.list
+	if err := l.hand(output, listener); err != nil {
+		return 0, err
+	}
+	defer l.close()
+	pin()
+	defer unpin()
 	// Else a descriptor that another goroutine is about to mark as not to be
 	// inherited would be inherited.
 	syscall.ForkLock.Lock()
-	pid, errno := vfork(l)
+	child, errno := vfork(l)
 	syscall.ForkLock.Unlock()
-	if errno != 0 && s.Cgroup != nil { // an old kernel, or a container's filter
+	if s := p.spec; errno != 0 && s.Cgroup != nil { // an old kernel, or a container's filter
 		s.Cgroup = nil
-		return Start(s)
+		p, err := Prepare(s)
+		if err != nil {
+			return 0, err
+		}
+		return p.start(output, listener)
 	}
 	if errno != 0 {
-		return nil, os.NewSyscallError("fork", syscall.Errno(errno))
+		return 0, os.NewSyscallError("fork", syscall.Errno(errno))
 	}
 	if l.wrong != 0 {
 		var status syscall.WaitStatus
-		for _, err := syscall.Wait4(int(pid), &status, 0, nil); err == syscall.EINTR; {
-			_, err = syscall.Wait4(int(pid), &status, 0, nil)
+		for _, err := syscall.Wait4(int(child), &status, 0, nil); err == syscall.EINTR; {
+			_, err = syscall.Wait4(int(child), &status, 0, nil)
 		}
 		failed := l.steps[l.at]
-		return nil, fmt.Errorf("%s: %w", failed.what, l.wrong)
+		return 0, fmt.Errorf("%s: %w", failed.what, l.wrong)
 	}
-	return os.FindProcess(int(pid))
+	return int(child), nil
 }
 
 // write makes the list. The order matters: what takes rights comes before they
@@ -68,6 +84,7 @@ func Start(s Spec) (*os.Process, error) {
 // may meddle.
 func write(s Spec) (*list, error) {
 	l := &list{}
+	l.spread()
 	l.add("make a process group", unix.SYS_SETPGID, 0, 0)
 	l.add("parent-death signal", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
 	l.hurry()
@@ -86,11 +103,9 @@ func write(s Spec) (*list, error) {
 	if s.Dir != "" {
 		l.add("enter "+s.Dir, unix.SYS_CHDIR, l.string(s.Dir))
 	}
-	if err := l.descriptors(s); err != nil {
-		return l, err
-	}
+	l.descriptors()
 	if err := l.limits(s.CountTasks); err != nil {
-		return l, err
+		return nil, err
 	}
 	l.add("no_new_privs", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1)
 	if s.Rules != nil {
@@ -123,36 +138,6 @@ func (l *list) hurry() {
 	l.try(unix.SYS_TIMER_SETTIME, 0, 0, l.keep(unsafe.Pointer(when)), 0)
 }
 
-// descriptors puts what is handed over where programs look for it, and has all
-// others closed by exec: whoever started this process may have left some open.
-// A kernel before 5.11 cannot do it, and then those stay.
-func (l *list) descriptors(s Spec) error {
-	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return &os.PathError{Op: "open", Path: os.DevNull, Err: err}
-	}
-	l.opened = append(l.opened, null)
-	output, listener := null, null
-	if s.Output != nil {
-		output = int(s.Output.Fd())
-	}
-	last := 2
-	if s.Listener != nil {
-		listener, last = int(s.Listener.Fd()), 3
-	}
-	for to, from := range []int{null, output, output, listener}[:last+1] {
-		// One that is about to be overwritten is taken out of the way first.
-		high, err := unix.FcntlInt(uintptr(from), unix.F_DUPFD_CLOEXEC, 4)
-		if err != nil {
-			return os.NewSyscallError("duplicate a descriptor", err)
-		}
-		l.opened = append(l.opened, high)
-		l.add("hand over a descriptor", unix.SYS_DUP3, uintptr(high), uintptr(to), 0)
-	}
-	l.try(unix.SYS_CLOSE_RANGE, uintptr(last+1), math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
-	return nil
-}
-
 // limits sets what the process may have.
 func (l *list) limits(tasks bool) error {
 	type bound struct {
@@ -175,22 +160,9 @@ func (l *list) limits(tasks bool) error {
 	return nil
 }
 
-// lastCap is the highest capability that the kernel knows.
-var lastCap = sync.OnceValue(func() (c uintptr) {
-	for unix.Prctl(unix.PR_CAPBSET_READ, c+1, 0, 0, 0) == nil {
-		c++
-	}
-	return c
-})
-
-// drop becomes the user and gives up every capability, and those that a file
-// could give back.
+// drop becomes the user and gives up every capability. Those that a file could
+// give back are out of the thread's bounds.
 func (l *list) drop(uid int) {
-	if os.Geteuid() == 0 {
-		for c := range lastCap() + 1 {
-			l.add("drop a capability", unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c)
-		}
-	}
 	if id := uintptr(uid); uid != 0 {
 		l.add("setgroups", unix.SYS_SETGROUPS, 0, 0)
 		l.add("setresgid", unix.SYS_SETRESGID, id, id, id)

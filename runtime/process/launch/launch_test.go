@@ -15,23 +15,44 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// run starts a program from a thread that outlives it and gives its output.
+// thread starts what no other thread has to.
+var thread = NewThread()
+
+func start(s Spec, output, listener int) (int, error) {
+	return startFrom(thread, s, output, listener)
+}
+
+func startFrom(t *Thread, s Spec, output, listener int) (int, error) {
+	p, err := Prepare(s)
+	if err != nil {
+		return 0, err
+	}
+	return t.Start(p, output, listener)
+}
+
+// run starts a program and gives its output.
 func run(t *testing.T, s Spec) (string, *os.ProcessState, error) {
+	t.Helper()
+	return runFrom(t, thread, s, -1)
+}
+
+func runFrom(t *testing.T, from *Thread, s Spec, listener int) (string, *os.ProcessState, error) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	s.Output = w
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	p, err := Start(s)
+	pid, err := startFrom(from, s, int(w.Fd()), listener)
 	_ = w.Close()
 	if err != nil {
 		return "", nil, err
 	}
 	out, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := os.FindProcess(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,9 +115,9 @@ func TestNothingElseIsHandedOver(t *testing.T) {
 	dir := t.TempDir()
 	s := Spec{
 		Path: "/bin/sh", Args: []string{"its name", "-c", "echo $0; pwd; env | grep -v -e PWD -e _= | sort; echo /proc/$$/fd/*; readlink /proc/self/fd/0; ps -o pgid= -p $$; echo $$"},
-		Env: []string{"PATH=/usr/bin:/bin", "YOURS=a=b"}, Dir: dir, Listener: listener,
+		Env: []string{"PATH=/usr/bin:/bin", "YOURS=a=b"}, Dir: dir,
 	}
-	out, _, err := run(t, s)
+	out, _, err := runFrom(t, thread, s, int(listener.Fd()))
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	if err != nil || len(lines) != 8 {
 		t.Fatalf("%q, %v", lines, err)
@@ -129,7 +150,7 @@ func TestWhatCannotBeStartedSaysWhy(t *testing.T) {
 		"enter " + plain + ": bad file":  {Path: "/bin/true", Groups: []*os.File{closed}},
 		"enter /nowhere: no such file":   {Path: "/bin/true", Dir: "/nowhere"},
 	} {
-		p, err := Start(s)
+		p, err := start(s, -1, -1)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, %v; want %q", p, err, want)
 		}
@@ -139,6 +160,50 @@ func TestWhatCannotBeStartedSaysWhy(t *testing.T) {
 	}
 	if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != unix.ECHILD {
 		t.Errorf("child %d is left, %v", pid, err)
+	}
+}
+
+// A start binds itself to a processor for a moment, and the program to none.
+func TestTheProgramMayRunWhereverThisProcessMay(t *testing.T) {
+	for _, mine := range []string{"as it is", "restricted"} {
+		t.Run(mine, func(t *testing.T) {
+			want, script := "", "grep Cpus_allowed_list /proc/self/status"
+			if mine == "restricted" { // to the first of them
+				parent := exec.Command("/proc/self/exe", "-test.run=TestTheProgramMayRunWhereverThisProcessMay/as_it_is")
+				apart(func() {
+					var all, one unix.CPUSet
+					if err := unix.SchedGetaffinity(0, &all); err != nil {
+						t.Error(err)
+					}
+					for i := 0; one.Count() == 0; i++ {
+						if all.IsSet(i) {
+							one.Set(i)
+						}
+					}
+					if err := unix.SchedSetaffinity(0, &one); err != nil {
+						t.Error(err)
+					}
+					if out, err := parent.CombinedOutput(); err != nil {
+						t.Errorf("%v: %s", err, out)
+					}
+				})
+				return
+			}
+			b, err := os.ReadFile("/proc/self/status")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(string(b)) {
+				if strings.HasPrefix(line, "Cpus_allowed_list") {
+					want = line
+				}
+			}
+			for range 3 {
+				if out, _, err := run(t, shell(script)); err != nil || out != want {
+					t.Errorf("%q, %v; want %q", out, err, want)
+				}
+			}
+		})
 	}
 }
 
@@ -152,6 +217,9 @@ func TestAChildThatIsHeldUpIsEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.close()
+	if err := l.hand(-1, -1); err != nil {
+		t.Fatal(err)
+	}
 	last := l.steps[len(l.steps)-1]
 	l.steps = l.steps[:len(l.steps)-1]
 	l.add("wait without end", unix.SYS_PPOLL, 0, 0, 0, 0)
@@ -172,9 +240,11 @@ func TestManyStartsAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for n := range 8 {
 		all.Go(func() {
+			from := NewThread()
+			defer from.Close()
 			for i := range 25 {
 				word := fmt.Sprint("word-", n, "-", i)
-				out, state, err := run(t, Spec{Path: "/bin/echo", Args: []string{"echo", word}, UID: user()})
+				out, state, err := runFrom(t, from, Spec{Path: "/bin/echo", Args: []string{"echo", word}, UID: user()}, -1)
 				if err != nil || !state.Success() || out != word+"\n" {
 					t.Errorf("%q, %v, %v", out, state, err)
 				}
@@ -224,12 +294,11 @@ func TestTheProgramIsMadeInItsGroup(t *testing.T) {
 // The test binary is also a parent to be killed.
 func TestMain(m *testing.M) {
 	if os.Getenv("LAUNCH_PARENT") != "" {
-		runtime.LockOSThread() // the signal comes when the thread that started it ends
-		p, err := Start(Spec{Path: "/bin/sleep", Args: []string{"sleep", "1000"}, UID: user()})
+		p, err := start(Spec{Path: "/bin/sleep", Args: []string{"sleep", "1000"}, UID: user()}, -1, -1)
 		if err != nil {
 			panic(err)
 		}
-		fmt.Println(p.Pid)
+		fmt.Println(p)
 		time.Sleep(time.Hour) // until it is killed
 	}
 	os.Exit(m.Run())

@@ -9,13 +9,20 @@ import (
 
 // CanMount reports whether this process may do what Spec.Mount asks for, by
 // doing its first half. In a chroot it cannot: what is / there is no mount.
-func CanMount() bool {
-	can := make(chan bool)
+func CanMount() (can bool) {
+	apart(func() { can = alone() == nil })
+	return can
+}
+
+// apart calls do on a thread that ends with it, and with what it has changed.
+func apart(do func()) {
+	done := make(chan struct{})
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread, and what it tried, end here
-		can <- alone() == nil
+		defer close(done)
+		runtime.LockOSThread() // and never unlocked
+		do()
 	}()
-	return <-can
+	<-done
 }
 
 // alone gives this thread mounts that nobody else sees.

@@ -14,14 +14,10 @@ const MountAt = "/var/openfaas/secrets"
 
 // Spec says what to run behind which walls.
 type Spec struct {
-	Path string   // of the program
-	Args []string // its argv, name included
-	Env  []string // all of it
-	Dir  string   // that it starts in
-	// Output becomes descriptors 1 and 2, Listener 3; 0 is /dev/null, and nothing
-	// else is handed over. Either may be nil.
-	Output, Listener *os.File
-
+	Path   string     // of the program
+	Args   []string   // its argv, name included
+	Env    []string   // all of it
+	Dir    string     // that it starts in
 	UID    int        // user and group to become; 0 stays who it is
 	Groups []*os.File // that put who writes a 0 into a control group
 	// Cgroup is the folder of a version 2 control group that it is made in.

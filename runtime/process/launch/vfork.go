@@ -5,6 +5,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"fnstore/kit/blocking"
 )
 
 // What package syscall makes its own children with. gVisor uses them in the
@@ -23,11 +25,18 @@ func afterForkInChild()
 // alone, when the child has become the program or has ended. Signals are held
 // back meanwhile, so that no handler of Go's runs in the child.
 //
+// Unlike package syscall's, the thread holds no processor of the Go runtime
+// meanwhile: the runtime's watcher would share the real one with the program that
+// starts.
+//
 //go:norace
 //go:noinline
+//go:nosplit
 func vfork(l *list) (pid, errno uintptr) {
+	blocking.Enter()
 	pid, errno = split(l)
 	afterFork()
+	blocking.Exit()
 	return pid, errno
 }
 
@@ -37,6 +46,7 @@ func vfork(l *list) (pid, errno uintptr) {
 //
 //go:norace
 //go:noinline
+//go:nosplit
 //go:nocheckptr
 func split(l *list) (pid, errno uintptr) {
 	var (

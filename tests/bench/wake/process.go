@@ -84,7 +84,7 @@ func (p *process) again() (time.Duration, error) {
 		_, err := io.Copy(io.Discard, out)
 		read <- err
 	}()
-	err = first(path)
+	err = ask("unix", path, "/")
 	took := time.Since(begun)
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	<-read
@@ -92,9 +92,9 @@ func (p *process) again() (time.Duration, error) {
 	return took, err
 }
 
-// first asks once and waits for a 200.
-func first(path string) error {
-	c, err := net.Dial("unix", path)
+// ask asks once and waits for a 200.
+func ask(network, address, path string) error {
+	c, err := net.Dial(network, address)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func first(path string) error {
 	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		return err
 	}
-	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: f\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: f\r\nConnection: close\r\n\r\n"); err != nil {
 		return err
 	}
 	head := make([]byte, len("HTTP/1.1 200"))
@@ -110,7 +110,7 @@ func first(path string) error {
 		return err
 	}
 	if string(head) != "HTTP/1.1 200" {
-		return fmt.Errorf("the function alone answered %q", head)
+		return fmt.Errorf("%s answered %q", path, head)
 	}
 	return nil
 }
