@@ -28,7 +28,7 @@ const (
 )
 
 func main() {
-	rounds := flag.Int("rounds", 100, "interleaved rounds")
+	rounds := flag.Int("rounds", 200, "interleaved rounds")
 	rest := flag.Duration("rest", 100*time.Millisecond, "before each measurement")
 	flag.Parse()
 	row, err := measure(*rounds, *rest)
