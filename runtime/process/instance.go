@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"fnstore/runtime/forward"
@@ -57,6 +58,10 @@ func (p *instance) run(s *seat, bed *bed) (err error) {
 		}
 	}()
 	err = s.socket.descriptor(func(fd int) (err error) {
+		// As programs expect one that they are handed; here nobody accepts.
+		if err = syscall.SetNonblock(fd, false); err != nil {
+			return os.NewSyscallError("fcntl", err)
+		}
 		p.pid, err = s.p.b.spawn.Start(bed.plan, bed.says, fd)
 		return err
 	})
@@ -67,12 +72,16 @@ func (p *instance) run(s *seat, bed *bed) (err error) {
 	s.p.b.walls.memory.add(p, s.p.spec.Limits.Memory)
 	s.ends.Go(func() {
 		time.Sleep(settled)
-		go s.copy(bed.said)
+		copied := make(chan struct{})
+		go func() {
+			defer close(copied)
+			s.copy(bed.said)
+		}()
 		bed.shut()
-		s.p.prepare()
+		s.ends.Go(s.p.prepare)
 		p.reap()
-		// A child that escaped may hold the pipe open; its words are not ours.
-		_ = bed.said.SetReadDeadline(time.Now().Add(time.Second))
+		_ = bed.said.SetReadDeadline(time.Now().Add(lastWords))
+		<-copied
 		p.transport.Close()
 		close(p.exited)
 		_ = os.RemoveAll(bed.home)
@@ -84,6 +93,10 @@ func (p *instance) run(s *seat, bed *bed) (err error) {
 // for that: it would share the machine with the process and with the calls that
 // wait for it.
 const settled = 20 * time.Millisecond
+
+// lastWords is how long what a process said may take into its log. A child that
+// escaped may hold the pipe open for longer; its words are not ours.
+const lastWords = 200 * time.Millisecond
 
 // copy puts what a process says into the function's log.
 func (s *seat) copy(said *os.File) {

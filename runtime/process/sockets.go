@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"fnstore/runtime/provider"
 )
@@ -33,11 +32,6 @@ func sockets(dir string) *ahead[*socket] {
 			return nil, err
 		}
 		s := &socket{UnixListener: l}
-		// As programs expect one that they are handed; here nobody accepts.
-		if err := s.descriptor(func(fd int) error { return syscall.SetNonblock(fd, false) }); err != nil {
-			_ = s.Close()
-			return nil, os.NewSyscallError("fcntl", err)
-		}
 		s.ask()
 		return s, nil
 	}}

@@ -17,14 +17,32 @@ const (
 	handed   // so many
 )
 
-// null is /dev/null. It stays open.
-var null = sync.OnceValues(func() (int, error) {
-	fd, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, &os.PathError{Op: "open", Path: os.DevNull, Err: err}
+// null is /dev/null, which stays open.
+var null struct {
+	sync.Mutex
+	file *os.File
+}
+
+func nothing() (fd int, err error) {
+	null.Lock()
+	defer null.Unlock()
+	if null.file == nil {
+		if null.file, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
+			return -1, err
+		}
 	}
-	return fd, nil
-})
+	return int(null.file.Fd()), nil
+}
+
+// above gives a duplicate of a descriptor that would be overwritten; owed tells
+// whether it is one.
+func above(fd int) (high int, owed bool, err error) {
+	if fd >= handed {
+		return fd, false, nil
+	}
+	high, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, handed)
+	return high, err == nil, os.NewSyscallError("duplicate a descriptor", err)
+}
 
 // descriptors puts what is handed over where programs look for it, and has all
 // others closed by exec: whoever started this process may have left some open.
@@ -40,19 +58,21 @@ func (l *list) descriptors() {
 // hand says what is handed over; -1 is /dev/null.
 func (l *list) hand(output, listener int) error {
 	for to, from := range [handed]int{stdin: -1, stdout: output, stderr: output, listenFD: listener} {
-		var err error
 		if from < 0 {
-			if from, err = null(); err != nil {
+			fd, err := nothing()
+			if err != nil {
 				return err
 			}
+			from = fd
 		}
-		if from < handed { // it would be overwritten
-			if from, err = unix.FcntlInt(uintptr(from), unix.F_DUPFD_CLOEXEC, handed); err != nil {
-				return os.NewSyscallError("duplicate a descriptor", err)
-			}
-			l.opened = append(l.opened, from)
+		high, owed, err := above(from)
+		if err != nil {
+			return err
 		}
-		l.steps[l.handed+to].args[0] = uintptr(from)
+		if owed {
+			l.opened = append(l.opened, high)
+		}
+		l.steps[l.handed+to].args[0] = uintptr(high)
 	}
 	return nil
 }

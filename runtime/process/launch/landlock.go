@@ -94,7 +94,14 @@ func NewRules(program string, read, write []string) (*Rules, error) {
 	if errno != 0 {
 		return nil, os.NewSyscallError("landlock", errno)
 	}
-	r := &Rules{fd: int(fd), handled: attr.fs}
+	high, owed, err := above(int(fd)) // what is handed over comes before the rules
+	if owed || err != nil {
+		_ = unix.Close(int(fd))
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := &Rules{fd: high, handled: attr.fs}
 	if err := r.add(program, read, write); err != nil {
 		_ = r.Close()
 		return nil, err

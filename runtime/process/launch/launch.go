@@ -44,26 +44,27 @@ func Prepare(s Spec) (*Plan, error) {
 
 // start starts the program from this thread. An error says which wall could not
 // be put up, or why the program cannot be run; then nothing has been started.
-func (p *Plan) start(output, listener int) (pid int, err error) {
+func (t *Thread) start(p *Plan, output, listener int) (pid int, err error) {
 	l := p.list
+	defer l.close()
 	if err := l.hand(output, listener); err != nil {
 		return 0, err
 	}
-	defer l.close()
-	pin()
-	defer unpin()
+	l.may = t.pin()
+	defer t.unpin()
 	// Else a descriptor that another goroutine is about to mark as not to be
 	// inherited would be inherited.
 	syscall.ForkLock.Lock()
 	child, errno := vfork(l)
 	syscall.ForkLock.Unlock()
 	if s := p.spec; errno != 0 && s.Cgroup != nil { // an old kernel, or a container's filter
+		t.unpin()
 		s.Cgroup = nil
 		p, err := Prepare(s)
 		if err != nil {
 			return 0, err
 		}
-		return p.start(output, listener)
+		return t.start(p, output, listener)
 	}
 	if errno != 0 {
 		return 0, os.NewSyscallError("fork", syscall.Errno(errno))

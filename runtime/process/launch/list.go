@@ -19,6 +19,7 @@ type list struct {
 	wrong syscall.Errno // with that step
 
 	kept   []unsafe.Pointer // what steps point to: a number keeps nothing alive
+	may    unix.CPUSet      // where the program may run
 	handed int              // the first of the steps that hand descriptors over
 	opened []int            // descriptors to close when it is over
 }

@@ -16,6 +16,7 @@ import (
 type Thread struct {
 	jobs chan job
 	quit chan struct{}
+	processors
 }
 
 type job struct {
@@ -49,7 +50,7 @@ func (t *Thread) run() {
 				j.done <- started{0, unbound}
 				continue
 			}
-			pid, err := j.plan.start(j.output, j.listener)
+			pid, err := t.start(j.plan, j.output, j.listener)
 			j.done <- started{pid, err}
 		case <-t.quit:
 			return

@@ -13,11 +13,11 @@ import (
 // hostile serves a function that reads a request's head and says what say does.
 func hostile(t *testing.T, say func(net.Conn)) *rig {
 	t.Helper()
-	return open(t, map[string]http.RoundTripper{"bad": saying(t, say)})
+	return open(t, map[string]http.RoundTripper{"bad": saying(t, func(c net.Conn, _ *http.Request, _ *bufio.Reader) { say(c) })})
 }
 
 // saying is such a function.
-func saying(t *testing.T, say func(net.Conn)) http.RoundTripper {
+func saying(t *testing.T, say func(c net.Conn, q *http.Request, more *bufio.Reader)) http.RoundTripper {
 	t.Helper()
 	l, to := socket(t)
 	t.Cleanup(func() { _ = l.Close() })
@@ -29,8 +29,9 @@ func saying(t *testing.T, say func(net.Conn)) http.RoundTripper {
 			}
 			go func() {
 				defer c.Close()
-				if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
-					say(c)
+				more := bufio.NewReader(c)
+				if q, err := http.ReadRequest(more); err == nil {
+					say(c, q, more)
 				}
 			}()
 		}

@@ -37,7 +37,7 @@ func TestBothWaysAreTheSame(t *testing.T) {
 	}
 	functions := map[string]http.RoundTripper{}
 	for name, says := range answers {
-		functions[name] = saying(t, func(c net.Conn) { _, _ = fmt.Fprint(c, says) })
+		functions[name] = lasting(t, says)
 	}
 	r := open(t, functions)
 	other := r.serve(t, nil)
@@ -86,6 +86,22 @@ func TestBothWaysAreTheSame(t *testing.T) {
 	if alike < len(requests)/3 {
 		t.Errorf("%d of %d requests were carried", alike, len(requests))
 	}
+}
+
+// lasting is the transport of a function that answers every request with the same
+// bytes, and ends a connection only where they say so: what it ended by surprise
+// would be found out by one of the ways, and not by the other.
+func lasting(t *testing.T, says string) http.RoundTripper {
+	t.Helper()
+	return saying(t, func(c net.Conn, q *http.Request, more *bufio.Reader) {
+		for err := error(nil); err == nil; q, err = http.ReadRequest(more) {
+			_, _ = io.Copy(io.Discard, q.Body)
+			_, _ = fmt.Fprint(c, says)
+			if says == "" || q.Method != http.MethodHead && strings.HasSuffix(says, "until it closes") {
+				return
+			}
+		}
+	})
 }
 
 // first gives the first answer.
