@@ -11,7 +11,7 @@ import (
 
 // Begin implements Carrier. /NAME calls the function of that name; what comes
 // after a question mark says how: see may and Until.
-func (r *rig) Begin(q *Request, _ string, dst []byte) (Call, []byte) {
+func (r *rig) Begin(q *Request, _ string, dst []byte, late bool) (Call, []byte, string) {
 	path, how, _ := strings.Cut(string(q.Target), "?")
 	name, _, _ := strings.Cut(path[1:], "/")
 	if name == "inside" || how == "inside" {
@@ -19,21 +19,28 @@ func (r *rig) Begin(q *Request, _ string, dst []byte) (Call, []byte) {
 	}
 	switch name {
 	case "inside":
-		return nil, refuse(dst)
+		return nil, refuse(dst), ""
 	case "refuse":
 		r.refused.Add(1)
 		var callers [4 << 10]uintptr
 		r.deepest.Store(max(r.deepest.Load(), int64(runtime.Callers(0, callers[:]))))
-		return nil, refuse(dst)
+		return nil, refuse(dst), ""
 	case "elsewhere":
-		return nil, nil
+		return nil, nil, ""
+	}
+	if limit := strings.HasPrefix(name, "narrow"); limit && r.places.Add(-1) < 0 {
+		r.places.Add(1)
+		if late {
+			return nil, refuse(dst), ""
+		}
+		return nil, nil, name
 	}
 	may(how, "begin")
 	c := &call{r: r, q: q, socket: name, how: how}
 	r.mu.Lock()
 	r.calls = append(r.calls, c)
 	r.mu.Unlock()
-	return c, nil
+	return c, nil, ""
 }
 
 // stepIn does what a test wants done on the loop's thread.

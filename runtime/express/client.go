@@ -23,6 +23,7 @@ type client struct {
 	ahead bool      // there may be more to read than was read
 	gone  bool      // it sends no more
 	hung  bool      // nor do we
+	waits string    // the function that its request waits for a place in; or nothing
 
 	in         *queue
 	prev, next *client
@@ -101,7 +102,7 @@ const gone = 499
 
 func (c *client) ready(l *Loop, events uint32) {
 	c.gone = c.gone || events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
-	if c.x != nil {
+	if c.x != nil || c.waits != "" {
 		c.ahead = true
 		return
 	}
@@ -130,13 +131,14 @@ func (c *client) read(l *Loop) {
 		c.held = append(c.held, b...)
 		b = c.held
 	}
-	c.serve(l, b)
+	c.serve(l, b, false)
 }
 
-// serve begins the call that b asks for. What is refused is answered on the way.
-func (c *client) serve(l *Loop, b []byte) {
+// serve begins the call that b asks for; late says that it has waited for long
+// enough. What is refused is answered on the way.
+func (c *client) serve(l *Loop, b []byte, late bool) {
 	l.serving = c
-	for {
+	for ; ; late = false {
 		n, more := l.request.Read(b, l.Prefix)
 		switch {
 		case more && !c.gone:
@@ -155,7 +157,13 @@ func (c *client) serve(l *Loop, b []byte) {
 		}
 		l.request.Close = l.request.Close || l.closing.Load()
 		last := l.request.Close
-		call, refusal := l.Carrier.Begin(&l.request, c.remote, l.out[:0])
+		call, refusal, full := l.Carrier.Begin(&l.request, c.remote, l.out[:0], late)
+		if full != "" {
+			if c.wait(l, full, b) {
+				return
+			}
+			call, refusal, _ = l.Carrier.Begin(&l.request, c.remote, l.out[:0], true)
+		}
 		switch {
 		case refusal != nil:
 			l.out, c.held = refusal, nil

@@ -125,7 +125,7 @@ func TestWhatAClientDoesNotTakeIsOwed(t *testing.T) {
 }
 
 func TestOneThatRestsTooLongIsClosed(t *testing.T) {
-	r := resting(t, 150*time.Millisecond)
+	r := configured(t, Config{Idle: 150 * time.Millisecond})
 	came, let := r.asked("slow")
 	busy, idle := r.dial(), r.dial()
 	busy.say(get("/slow"))

@@ -84,6 +84,7 @@ func (x *exchange) came(l *Loop, b []byte, last bool) (over bool) {
 	}
 	l.out = out
 	end(x.call, l.answer.Status) // before its client can know
+	l.left = true
 	if l.answer.Close || last {
 		x.f.close(l)
 	} else {
@@ -93,7 +94,7 @@ func (x *exchange) came(l *Loop, b []byte, last bool) (over bool) {
 	c.x = nil
 	c.move(&l.resting)
 	if behind := x.request[x.n:]; c.send(l, out, behind, l.answer.Last) && len(behind) > 0 {
-		c.serve(l, behind)
+		c.serve(l, behind, false)
 	}
 	x.release(l)
 	return true

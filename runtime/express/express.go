@@ -28,7 +28,11 @@ type Carrier interface {
 	// that refuses it, or neither when it shall go the ordinary way, as one whose
 	// method is HEAD must: its answer has a length and no body. The request is valid
 	// until Begin and the call's Request have returned.
-	Begin(q *Request, remote string, dst []byte) (call Call, refusal []byte)
+	//
+	// Unless it is late it may give instead the name of the function that is full:
+	// then it may be asked again, when another call has ended, and once more when
+	// the request is late.
+	Begin(q *Request, remote string, dst []byte, late bool) (call Call, refusal []byte, full string)
 }
 
 // Call is one request that a function takes. Exactly one of End and Begun's

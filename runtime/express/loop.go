@@ -16,6 +16,7 @@ type Config struct {
 	Carrier Carrier
 	Prefix  string        // of the targets of plain requests
 	Idle    time.Duration // that a client may rest; 0: as long as it likes
+	Hold    time.Duration // that a call may wait for a place in a function that is full
 	Over    func(Rest)    // takes what leaves; on a goroutine of its own
 	Left    func()        // is told when a connection has ended here
 }
@@ -41,6 +42,9 @@ type Loop struct {
 	calling queue                  // clients with a call under way
 	waiting queue                  // clients that have begun to send a request
 	resting queue                  // clients that have nothing under way
+	holding queue                  // clients whose request waits for a place in its function
+	turns   []*client              // of those
+	left    bool                   // a place, by a call that has ended
 	idle    map[string][]*function // by socket; the last one was used last
 	spare   []*exchange
 	sparse  bool    // the last wait was a long one
@@ -173,6 +177,9 @@ func (l *Loop) run() {
 		// Functions first: a connection that has ended shall not be taken for a
 		// call whose client is in the same list.
 		for _, clients := range []bool{false, true} {
+			if clients && l.holding.head != nil {
+				l.offer(time.Now())
+			}
 			for i := range max(n, 0) {
 				e := &events[i]
 				if to := l.at(int(e.Fd), e.Pad); to != nil {
@@ -215,6 +222,9 @@ func (l *Loop) dispatch(to side, events uint32) {
 
 // pause is how long there is nothing to look at, in milliseconds; -1 for ever.
 func (l *Loop) pause() int {
+	if d, waits := l.held(); waits {
+		return int(d/time.Millisecond) + 1
+	}
 	if l.calling.head != nil || l.waiting.head != nil {
 		return int(tick.Milliseconds())
 	}

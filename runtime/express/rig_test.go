@@ -24,6 +24,7 @@ type rig struct {
 
 	taken, left, over atomic.Int64 // connections
 	refused, deepest  atomic.Int64 // requests, and calls on the stack
+	places            atomic.Int64 // in functions that can be full
 	once              sync.Once
 	closed            chan struct{} // the test is over
 
@@ -36,16 +37,17 @@ type rig struct {
 // patient is how long a test waits for what has to come: a hang is a failure.
 const patient = 10 * time.Second
 
-func open(t *testing.T) *rig { return resting(t, 0) }
+func open(t *testing.T) *rig { return configured(t, Config{}) }
 
-// resting is a rig whose clients may rest so long.
-func resting(t *testing.T, idle time.Duration) *rig {
+// configured is a rig whose loop is so, but for who answers it.
+func configured(t *testing.T, c Config) *rig {
 	t.Helper()
 	t.Chdir(t.TempDir()) // the path of a socket has 107 bytes at most, and a test's name may have more
 	listen(t, "tcp", "127.0.0.1:0").Close()
 	before := descriptors()
 	r := &rig{t: t, inside: make(chan func(), 1), rests: make(chan Rest, 1<<10), ended: make(chan int, 1<<16), ticked: make(chan struct{}), closed: make(chan struct{})}
-	l, err := Start(Config{Carrier: r, Prefix: "/", Idle: idle, Over: r.leaves, Left: func() { r.left.Add(1) }})
+	c.Carrier, c.Prefix, c.Over, c.Left = r, "/", r.leaves, func() { r.left.Add(1) }
+	l, err := Start(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,35 +50,38 @@ type lane struct {
 }
 
 // Begin implements express.Carrier.
-func (k carrier) Begin(q *express.Request, remote string, dst []byte) (express.Call, []byte) {
+func (k carrier) Begin(q *express.Request, remote string, dst []byte, late bool) (express.Call, []byte, string) {
 	g := k.g
 	name, path, ok := simple(q.Target[len(Functions):])
 	if !ok || len(q.Method) == len("HEAD") && string(q.Method) == http.MethodHead {
-		return nil, nil
+		return nil, nil, ""
 	}
 	if g.inflight.Add(1) > int64(g.cfg.MaxInflight) {
 		g.inflight.Add(-1)
-		return nil, g.refuse(dst, q, overloaded())
+		return nil, g.refuse(dst, q, overloaded()), ""
 	}
 	taken, full, ok := g.cfg.Take(name, anybodys)
 	if !ok {
 		g.inflight.Add(-1)
-		if full > 0 {
-			return nil, g.full(dst, q, name, full)
+		switch {
+		case full == 0:
+			return nil, nil, ""
+		case !late:
+			return nil, nil, name
 		}
-		return nil, nil
+		return nil, g.full(dst, q, name, full), ""
 	}
 	counted := g.metrics.of(name)
 	if counted.open.Add(1) > g.share() {
 		counted.open.Add(-1)
 		taken.Release()
 		g.inflight.Add(-1)
-		return nil, g.refuse(dst, q, functionOverloaded())
+		return nil, g.refuse(dst, q, functionOverloaded()), ""
 	}
 	counted.begin()
 	l := &lane{g: g, taken: taken, counted: counted, start: time.Now(), timeout: g.timeout(taken.Deployment().EnvVars), id: laneID(q), q: q, path: path}
 	l.remote, _, _ = net.SplitHostPort(remote)
-	return l, nil
+	return l, nil, ""
 }
 
 // anybodys says of a function that it takes anybody's calls.

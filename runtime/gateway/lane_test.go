@@ -46,6 +46,24 @@ func carrying(most int) (*Gateway, *held) {
 	}}), h
 }
 
+// Who finds a function full may wait, and is neither refused nor counted yet.
+func TestWhoIsFullMayBeWaitedFor(t *testing.T) {
+	g, _ := carrying(1)
+	var q express.Request
+	q.Read([]byte(get("/function/full")), Functions)
+	for range 3 {
+		if call, refusal, full := g.Carrier().Begin(&q, "1.2.3.4:5", nil, false); call != nil || refusal != nil || full != "full" {
+			t.Errorf("%v, %q, %q", call, refusal, full)
+		}
+	}
+	if _, res, _ := ask(t, g, get("/function/full")); res.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("refused with %s", res.Status)
+	}
+	if m := shown(g); !strings.Contains(m, `gateway_function_invocation_total{code="429",function_name="full.openfaas-fn"} 1`) {
+		t.Errorf("counted: %s", m)
+	}
+}
+
 // ask begins a call.
 func ask(t *testing.T, g *Gateway, request string) (express.Call, *http.Response, string) {
 	t.Helper()
@@ -53,7 +71,7 @@ func ask(t *testing.T, g *Gateway, request string) (express.Call, *http.Response
 	if n, _ := q.Read([]byte(request), Functions); n != len(request) {
 		t.Fatalf("%q is not plain", request)
 	}
-	call, refusal := g.Carrier().Begin(&q, "1.2.3.4:5", nil)
+	call, refusal, _ := g.Carrier().Begin(&q, "1.2.3.4:5", nil, true)
 	if refusal == nil {
 		return call, nil, ""
 	}

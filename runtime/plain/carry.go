@@ -9,6 +9,9 @@ import (
 	"fnstore/runtime/express"
 )
 
+// patience is how long a call may wait for a place in a function that is full.
+const patience = 10 * time.Millisecond
+
 // startLoops starts a loop for every two processors: the other ones are the
 // functions'. The caller holds mu.
 func (s *Server) startLoops() {
@@ -16,7 +19,7 @@ func (s *Server) startLoops() {
 		return
 	}
 	for range max(1, runtime.GOMAXPROCS(0)/2) {
-		l, err := express.Start(express.Config{Carrier: s.Carrier, Prefix: s.Prefix, Idle: s.Other.IdleTimeout, Over: s.over, Left: s.uncount})
+		l, err := express.Start(express.Config{Carrier: s.Carrier, Prefix: s.Prefix, Idle: s.Other.IdleTimeout, Hold: patience, Over: s.over, Left: s.uncount})
 		if err != nil {
 			slog.Warn("calls are carried by goroutines", "cause", err)
 			return

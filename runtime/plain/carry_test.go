@@ -16,9 +16,9 @@ import (
 // leaver is a carrier that leaves every request to others, and counts them.
 type leaver struct{ asked atomic.Int64 }
 
-func (l *leaver) Begin(*express.Request, string, []byte) (express.Call, []byte) {
+func (l *leaver) Begin(*express.Request, string, []byte, bool) (express.Call, []byte, string) {
 	l.asked.Add(1)
-	return nil, nil
+	return nil, nil, ""
 }
 
 // carried is a rig whose connections begin in a loop.

@@ -188,12 +188,12 @@ type counting struct {
 	n *atomic.Int64
 }
 
-func (c counting) Begin(q *express.Request, remote string, dst []byte) (express.Call, []byte) {
-	call, refusal := c.Carrier.Begin(q, remote, dst)
+func (c counting) Begin(q *express.Request, remote string, dst []byte, late bool) (express.Call, []byte, string) {
+	call, refusal, full := c.Carrier.Begin(q, remote, dst, late)
 	if call != nil {
 		c.n.Add(1)
 	}
-	return call, refusal
+	return call, refusal, full
 }
 
 func (r *rig) echo(w http.ResponseWriter, req *http.Request) {
