@@ -91,6 +91,7 @@ func (c *client) drop(l *Loop) {
 		c.x = nil
 		x.f.close(l)
 		end(x.call, gone)
+		l.left = true
 	}
 	if c.in != nil {
 		c.close(l)
@@ -131,14 +132,14 @@ func (c *client) read(l *Loop) {
 		c.held = append(c.held, b...)
 		b = c.held
 	}
-	c.serve(l, b, false)
+	c.serve(l, b, time.Time{})
 }
 
-// serve begins the call that b asks for; late says that it has waited for long
-// enough. What is refused is answered on the way.
-func (c *client) serve(l *Loop, b []byte, late bool) {
+// serve begins the call that b asks for, which has waited for a place since then,
+// if it has. What is refused is answered on the way.
+func (c *client) serve(l *Loop, b []byte, since time.Time) {
 	l.serving = c
-	for ; ; late = false {
+	for ; ; since = (time.Time{}) {
 		n, more := l.request.Read(b, l.Prefix)
 		switch {
 		case more && !c.gone:
@@ -157,9 +158,9 @@ func (c *client) serve(l *Loop, b []byte, late bool) {
 		}
 		l.request.Close = l.request.Close || l.closing.Load()
 		last := l.request.Close
-		call, refusal, full := l.Carrier.Begin(&l.request, c.remote, l.out[:0], late)
+		call, refusal, full := l.Carrier.Begin(&l.request, c.remote, l.out[:0], !since.IsZero() && time.Since(since) >= l.Hold)
 		if full != "" {
-			if c.wait(l, full, b) {
+			if c.wait(l, full, b, since) {
 				return
 			}
 			call, refusal, _ = l.Carrier.Begin(&l.request, c.remote, l.out[:0], true)

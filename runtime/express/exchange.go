@@ -94,7 +94,7 @@ func (x *exchange) came(l *Loop, b []byte, last bool) (over bool) {
 	c.x = nil
 	c.move(&l.resting)
 	if behind := x.request[x.n:]; c.send(l, out, behind, l.answer.Last) && len(behind) > 0 {
-		c.serve(l, behind, false)
+		c.serve(l, behind, time.Time{})
 	}
 	x.release(l)
 	return true

@@ -7,8 +7,9 @@ import "time"
 // others are refused by the hundred. So one call may wait for a place for a moment.
 
 // wait has the client's request, with which b begins, wait for a place in the
-// function. It says no when another does already: nobody waits for two others.
-func (c *client) wait(l *Loop, full string, b []byte) bool {
+// function; since is when it began to, if it has. It says no when another does
+// already: nobody waits for two others.
+func (c *client) wait(l *Loop, full string, b []byte, since time.Time) bool {
 	if l.Hold == 0 {
 		return false
 	}
@@ -20,6 +21,9 @@ func (c *client) wait(l *Loop, full string, b []byte) bool {
 	c.held = append(c.held[:0], b...)
 	c.waits = full
 	c.move(&l.holding)
+	if !since.IsZero() {
+		c.since = since
+	}
 	return true
 }
 
@@ -29,13 +33,9 @@ type turn struct{ *client }
 // ready begins the call, or has it refused when it has waited for long enough.
 func (t turn) ready(l *Loop, _ uint32) {
 	c := t.client
-	b, since := c.held, c.since
-	late := time.Since(since) >= l.Hold
+	b := c.held
 	c.held, c.waits = nil, ""
-	c.serve(l, b, late)
-	if c.waits != "" {
-		c.since = since // it has not begun to wait just now
-	}
+	c.serve(l, b, c.since)
 }
 
 // offer offers the places that calls have left to those who wait, and sends those

@@ -60,6 +60,22 @@ func TestWhoHasWaitedForLongEnoughIsRefused(t *testing.T) {
 	r.end(200)
 }
 
+// What comes behind has a time of its own.
+func TestWhatComesBehindWaitsAsLong(t *testing.T) {
+	const hold = 30 * time.Millisecond
+	r := configured(t, Config{Hold: hold})
+	r.function("narrow", echo)
+	c := r.dial()
+	begun := time.Now()
+	c.say(strings.Repeat(get("/narrow"), 3))
+	for n := range 3 {
+		c.hears(503, "")
+		if d := time.Since(begun); d < time.Duration(n+1)*hold {
+			t.Errorf("number %d was refused after %s", n+1, d)
+		}
+	}
+}
+
 // Who waits may go, say more, or be there when the loop is to drain or to end.
 func TestWhateverHappensToWhoWaits(t *testing.T) {
 	r := configured(t, Config{Hold: 20 * time.Millisecond})

@@ -223,7 +223,7 @@ func (l *Loop) dispatch(to side, events uint32) {
 // pause is how long there is nothing to look at, in milliseconds; -1 for ever.
 func (l *Loop) pause() int {
 	if d, waits := l.held(); waits {
-		return int(d/time.Millisecond) + 1
+		return int(min(d, tick)/time.Millisecond) + 1
 	}
 	if l.calling.head != nil || l.waiting.head != nil {
 		return int(tick.Milliseconds())

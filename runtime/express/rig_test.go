@@ -126,7 +126,7 @@ func (r *rig) tidy(before []string) {
 			r.t.Errorf("the call of /%s?%s has ended %d times", c.socket, c.how, c.ends.Load())
 		}
 	}
-	if !eventually(func() bool { return len(descriptors()) == len(before) }) {
+	if !eventually(func() bool { return len(descriptors()) <= len(before) }) { // one of the test before may have been closing
 		r.t.Errorf("descriptors are left:\n%q before\n%q after", before, descriptors())
 	}
 }
