@@ -44,7 +44,7 @@ func configured(t *testing.T, c Config) *rig {
 	t.Helper()
 	t.Chdir(t.TempDir()) // the path of a socket has 107 bytes at most, and a test's name may have more
 	listen(t, "tcp", "127.0.0.1:0").Close()
-	before := descriptors()
+	before := still()
 	r := &rig{t: t, inside: make(chan func(), 1), rests: make(chan Rest, 1<<10), ended: make(chan int, 1<<16), ticked: make(chan struct{}), closed: make(chan struct{})}
 	c.Carrier, c.Prefix, c.Over, c.Left = r, "/", r.leaves, func() { r.left.Add(1) }
 	l, err := Start(c)
@@ -126,7 +126,7 @@ func (r *rig) tidy(before []string) {
 			r.t.Errorf("the call of /%s?%s has ended %d times", c.socket, c.how, c.ends.Load())
 		}
 	}
-	if !eventually(func() bool { return len(descriptors()) <= len(before) }) { // one of the test before may have been closing
+	if !eventually(func() bool { return len(descriptors()) == len(before) }) {
 		r.t.Errorf("descriptors are left:\n%q before\n%q after", before, descriptors())
 	}
 }
@@ -139,6 +139,17 @@ func eventually(ok func() bool) bool {
 		}
 	}
 	return true
+}
+
+// still gives the descriptors once nothing of the test before is closing any more.
+func still() []string {
+	list := descriptors()
+	for since := time.Now(); time.Since(since) < 10*time.Millisecond; time.Sleep(time.Millisecond) {
+		if now := descriptors(); len(now) != len(list) {
+			list, since = now, time.Now()
+		}
+	}
+	return list
 }
 
 // descriptors are those that the process has, and what they are.

@@ -15,8 +15,8 @@ import (
 
 // bed is what one process needs that is there before it is: a folder of its own,
 // the group that it and those it starts are in, the rules it restricts itself by,
-// and how it starts, written down. One is made ahead for each version of a function that has run: making it
-// takes longer than fork and exec do.
+// and how it starts, written down. One is made ahead for each version of a function
+// that has run: making it takes longer than fork and exec do.
 type bed struct {
 	home  string
 	group *cgroup.Group

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/openfaas/faas-provider/types"
+	"golang.org/x/sys/unix"
 
 	"fnstore/runtime/process/cgroup"
 )
@@ -148,7 +149,10 @@ func TestAFullQueueIsAskedLater(t *testing.T) {
 		t.Fatal(s, made, err)
 	}
 	defer s.Close()
-	const most = 10_000 // net.core.somaxconn is 4096 as a rule
+	const most = 100
+	if err := s.descriptor(func(fd int) error { return unix.Listen(fd, 3) }); err != nil { // a short queue
+		t.Fatal(err)
+	}
 	var left []net.Conn
 	for s.asked != nil && len(left) < most {
 		left = append(left, s.asked)
@@ -156,7 +160,7 @@ func TestAFullQueueIsAskedLater(t *testing.T) {
 		s.ask()
 	}
 	if len(left) == most {
-		t.Log("not tested: the queue is longer than ", most)
+		t.Fatal("the queue has no end")
 	}
 	for _, c := range left {
 		_ = c.Close()

@@ -21,10 +21,10 @@ const (
 // patience is how long one question may go unanswered.
 const patience = time.Second
 
-// AwaitReady asks for a replica's /_/ready until it says that it is, or its
-// /_/health when it has no such path, as older watchdogs have not. It is what a
-// Replica does that has no better way to know. Where the listener is there before
-// the replica, the first request waits in its queue and is answered at once; the
+// AwaitReady asks for a replica's /_/ready until it says 200, or its /_/health
+// when it has no such path, as older watchdogs have not. It is what a Replica
+// does that has no better way to know. Where the listener is there before the
+// replica, the first request waits in its queue and is answered at once; the
 // pauses are for those that refuse, or say not yet.
 func AwaitReady(ctx context.Context, r Replica, to http.RoundTripper) error {
 	ctx, cancel := context.WithTimeout(ctx, StartTimeout)
@@ -38,12 +38,13 @@ func AwaitReady(ctx context.Context, r Replica, to http.RoundTripper) error {
 	}()
 	other := map[string]string{readyPath: healthPath, healthPath: readyPath}
 	path := readyPath
+	probe := &http.Client{Transport: to} // its Timeout would cost a goroutine
 	for pause := 250 * time.Microsecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		switch status := askReady(ctx, to, path); {
-		case status == http.StatusNotFound:
-			path = other[path]
-		case status >= 200 && status < 400: // as Kubernetes' probes take it
+		switch askReady(ctx, probe, path) {
+		case http.StatusOK:
 			return nil
+		case http.StatusNotFound:
+			path = other[path]
 		}
 		select {
 		case <-time.After(pause):
@@ -59,14 +60,14 @@ func AwaitReady(ctx context.Context, r Replica, to http.RoundTripper) error {
 }
 
 // askReady gives the status of the answer, 0 for none.
-func askReady(ctx context.Context, to http.RoundTripper, path string) int {
+func askReady(ctx context.Context, probe *http.Client, path string) int {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+readyHost+path, nil)
 	if err != nil {
 		return 0
 	}
-	res, err := to.RoundTrip(req)
+	res, err := probe.Do(req)
 	if err != nil {
 		return 0
 	}

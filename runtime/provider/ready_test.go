@@ -33,6 +33,27 @@ func TestTheFirstQuestionIsTheFirstAsked(t *testing.T) {
 	}
 }
 
+// Nothing but 200 is ready, whatever the way to it.
+func TestNothingButOKIsReady(t *testing.T) {
+	asked := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch asked++; {
+		case asked == 1:
+			w.WriteHeader(http.StatusNoContent)
+		case asked == 2:
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case r.URL.Path == readyPath:
+			http.Redirect(w, r, "/here", http.StatusFound)
+		case asked == 4:
+			w.WriteHeader(http.StatusAccepted)
+		}
+	}))
+	defer s.Close()
+	if err := AwaitReady(t.Context(), nobody{}, to{s.Listener.Addr().String()}); err != nil || asked != 6 {
+		t.Errorf("%v after %d questions", err, asked)
+	}
+}
+
 // Older watchdogs know /_/health alone, and whoever is starting may know
 // neither yet.
 func TestReadinessIsAskedForByBothPaths(t *testing.T) {
