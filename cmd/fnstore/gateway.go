@@ -67,7 +67,7 @@ func (st *store) startGateway(written *logs.Store) error {
 			return queue.Cancel(ctx, st.pool, callID)
 		},
 	})
-	st.serve(gateway.Limit(main, gateway.MaxConns, gateway.MaxConnsPerIP), "gateway", g)
+	st.serve(gateway.CutStalled(gateway.Limit(main, gateway.MaxConns, gateway.MaxConnsPerIP), gateway.DefaultStall), "gateway", g)
 	st.serve(metrics, "metrics", g.Metrics())
 	return nil
 }

@@ -162,7 +162,7 @@ func (r *rig) serve(t *testing.T) string {
 	srv := &http.Server{Handler: r.g, ReadHeaderTimeout: 200 * time.Millisecond, MaxHeaderBytes: 64 << 10,
 		IdleTimeout: 20 * time.Millisecond} // how long send waits for a further answer
 	r.servers = append(r.servers, srv)
-	go func() { _ = srv.Serve(l) }()
+	go func() { _ = srv.Serve(gateway.CutStalled(l, 100*time.Millisecond)) }()
 	return l.Addr().String()
 }
 
