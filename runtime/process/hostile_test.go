@@ -245,7 +245,7 @@ func TestIsolation_OfAFunction(t *testing.T) {
 	if limits["files"] > 8192 || limits["core"] != 0 || limits["filesize"] > 1<<30 || os.Geteuid() == 0 && !r.isolation.groups.Has(cgroup.Tasks) && limits["tasks"] > 512 {
 		t.Errorf("limits %v", limits)
 	}
-	if launch.Landlock() == 0 {
+	if !launch.HasLandlock() {
 		return
 	}
 	var env []string

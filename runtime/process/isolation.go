@@ -24,7 +24,7 @@ type isolation struct {
 func newIsolation(users bool) *isolation {
 	i := &isolation{}
 	lack := func(format string, args ...any) { i.missing = append(i.missing, fmt.Sprintf(format, args...)) }
-	landlock := launch.Landlock() > 0
+	landlock := launch.HasLandlock()
 	if !landlock {
 		lack("this kernel has no Landlock: a function reads and writes what its user may")
 	}

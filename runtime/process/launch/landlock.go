@@ -44,8 +44,11 @@ const (
 	scopeVersion = 6 // Linux 6.12
 )
 
-// Landlock is the version that the kernel offers, 0 for none.
-func Landlock() int {
+// HasLandlock reports whether the kernel offers Landlock.
+func HasLandlock() bool { return landlockVersion() > 0 }
+
+// landlockVersion is the one that the kernel offers, 0 for none.
+func landlockVersion() int {
 	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {
 		return 0
@@ -86,7 +89,7 @@ type rules struct {
 // the system's files, the program and the folders of Read, and nothing to write
 // but those of Write. It does nothing where the kernel has no Landlock.
 func (s *Spec) restrictFiles() error {
-	version := Landlock()
+	version := landlockVersion()
 	if version == 0 {
 		return nil
 	}

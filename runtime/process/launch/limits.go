@@ -17,7 +17,7 @@ const (
 // their user, the right CAP_SYS_RESOURCE, which root lacks in most containers, or
 // a kernel where it can take their user for a moment.
 func CanLimit() bool {
-	return os.Geteuid() != 0 || canLimitOthers() || Landlock() >= scopeVersion
+	return os.Geteuid() != 0 || canLimitOthers() || landlockVersion() >= scopeVersion
 }
 
 func canLimitOthers() bool {
@@ -31,7 +31,7 @@ func canLimitOthers() bool {
 // CanLimit says no, it does nothing.
 func (s *Spec) limitProcess(pid int) (err error) {
 	if s.UID != 0 && !canLimitOthers() {
-		if Landlock() < scopeVersion {
+		if landlockVersion() < scopeVersion {
 			return nil
 		}
 		// prlimit(2) compares the real user. While this thread has it, a process of
