@@ -44,7 +44,7 @@ func newSandbox(p *program) (s *sandbox, err error) {
 	}
 	spec := launch.Spec{
 		Path: p.binary.Path, Args: []string{p.spec.Deployment.Service}, Env: p.environment(s.home), Dir: s.home, UID: p.spec.UID,
-		Read: []string{p.secrets()}, Write: []string{s.home}, Group: s.entry,
+		Run: []string{p.binary.Path}, Read: []string{p.secrets()}, Write: []string{s.home}, Group: s.entry,
 		LimitTasks: p.spec.UID != 0 && !i.groups.Has(cgroup.Tasks),
 	}
 	if i.mounts {

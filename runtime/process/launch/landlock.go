@@ -86,8 +86,8 @@ type rules struct {
 }
 
 // restrictFiles leaves the thread, which has no_new_privs, nothing to read but
-// the system's files, the program and the folders of Read, and nothing to write
-// but those of Write. It does nothing where the kernel has no Landlock.
+// the system's files and those of Run and Read, and nothing to write but those of
+// Write. It does nothing where the kernel has no Landlock.
 func (s *Spec) restrictFiles() error {
 	version := landlockVersion()
 	if version == 0 {
@@ -119,17 +119,14 @@ func (r rules) add(s *Spec) error {
 			return err
 		}
 	}
-	if err := r.allow(s.Path, running); err != nil {
-		return err
-	}
-	for _, p := range s.Read {
-		if err := r.allow(p, reading); err != nil {
-			return err
-		}
-	}
-	for _, p := range s.Write {
-		if err := r.allow(p, ^uint64(never)); err != nil {
-			return err
+	for _, list := range []struct {
+		paths  []string
+		rights uint64
+	}{{s.Run, running}, {s.Read, reading}, {s.Write, ^uint64(never)}} {
+		for _, p := range list.paths {
+			if err := r.allow(p, list.rights); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

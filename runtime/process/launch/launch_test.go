@@ -169,9 +169,10 @@ func TestLauncher_ErrorsSayWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, s := range map[string]Spec{
-		plain + ": permission denied":          {Path: plain, Args: []string{"plain"}, Dir: "/"},
+		plain + ": permission denied":          {Path: plain, Args: []string{"plain"}, Dir: "/", Run: []string{plain}},
 		`start in "/nowhere": fork/exec`:       {Path: "/bin/true", Args: []string{"true"}, Dir: "/nowhere"},
-		"landlock /nowhere: no such file":      {Path: "/nowhere", Dir: "/"},
+		"fork/exec /nowhere: no such file":     {Path: "/nowhere", Dir: "/"},
+		"landlock /nowhere/in: no such file":   {Path: "/bin/true", Dir: "/", Run: []string{"/nowhere/in"}},
 		"landlock /nowhere/at: no such file":   {Path: "/bin/true", Dir: "/", Write: []string{"/nowhere/at"}},
 		"landlock /nowhere/from: no such file": {Path: "/bin/true", Dir: "/", Read: []string{"/nowhere/from"}},
 	} {

@@ -15,9 +15,10 @@ type Spec struct {
 	Env  []string // all of it
 	Dir  string   // that it starts in
 	UID  int      // user and group to become; 0 stays who it is
-	// Read and Write are folders that it may read, or read and write, beside the
-	// files of the system. They bound it where the kernel has Landlock.
-	Read, Write []string
+	// Run, Read and Write are files and folders that it may read and run, read, or
+	// read and write, beside those of the system; the program is one of Run. They
+	// bound it where the kernel has Landlock.
+	Run, Read, Write []string
 	// Mount is a folder that the program, and nobody else, sees at MountAt, which
 	// exists. It takes the right to mount; empty is none.
 	Mount string
