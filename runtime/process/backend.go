@@ -1,5 +1,5 @@
-// Package process runs functions as processes of this machine: it starts them
-// behind walls, hands each its listener, and stops them with everything they
+// Package process runs functions as processes of this machine: it starts them in
+// sandboxes, hands each its listener socket, and stops them with everything they
 // left behind. It does not know how many there shall be, nor what a call is.
 package process
 
@@ -12,12 +12,11 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"fnstore/runtime/logs"
-	"fnstore/runtime/process/launch"
 	"fnstore/runtime/provider"
 	"fnstore/runtime/secrets"
 )
 
-// Binary is what runs: a static executable of this machine.
+// Binary is a static executable for this machine.
 type Binary struct {
 	Path   string
 	Digest string   // of the image it came from
@@ -26,7 +25,7 @@ type Binary struct {
 
 // Config is what a Backend needs.
 type Config struct {
-	SockDir string // of the listeners; short, since a socket's path has 107 bytes
+	SockDir string // of the listener sockets; short, since a socket's path has 107 bytes
 	Secrets *secrets.Store
 	Logs    *logs.Store
 	// Fetch makes the image's binary ready to run. A ref that names a digest
@@ -40,31 +39,31 @@ type Config struct {
 // Backend runs functions as processes. It is a provider.Backend, and safe for
 // concurrent use.
 type Backend struct {
-	cfg     Config
-	spawn   *launch.Thread
-	walls   *walls
-	sockets *ahead[*socket]
-	beds    atomic.Int64 // ever made
+	cfg       Config
+	isolation *isolation
+	listeners atomic.Int64 // ever made
+	sandboxes atomic.Int64 // ever made
 }
 
-// Open makes a Backend and finds out what walls this machine has.
+// Open makes a Backend and finds out how this machine can isolate functions.
+// What it cannot enforce is a warning in the log.
 func Open(cfg Config) (*Backend, error) {
-	if err := passable(cfg.SockDir); err != nil {
+	if err := makePassable(cfg.SockDir); err != nil {
 		return nil, fmt.Errorf("open process backend: %w", err)
 	}
-	return &Backend{cfg: cfg, spawn: launch.NewThread(), walls: newWalls(cfg), sockets: sockets(cfg.SockDir)}, nil
+	return &Backend{cfg: cfg, isolation: newIsolation(cfg.Unprivileged)}, nil
 }
 
-// passable makes a folder that everyone may walk through and nobody else list,
-// whatever the umask is.
-func passable(dir string) error {
+// makePassable makes a folder that everyone may pass through and nobody else
+// list, whatever the umask is.
+func makePassable(dir string) error {
 	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return err
 	}
 	return os.Chmod(dir, 0o711)
 }
 
-// Check refuses nothing: what a process cannot be given is said by Walls.
+// Check refuses nothing: what a process cannot be given is a warning of Open.
 func (b *Backend) Check(types.FunctionDeployment) error { return nil }
 
 // Users reports whether each function runs under a user id of its own.
@@ -79,16 +78,11 @@ func (b *Backend) Fetch(ctx context.Context, ref string) (provider.Image, error)
 // Prepare lays out the function's secrets.
 func (b *Backend) Prepare(s provider.Spec) (provider.Program, error) {
 	p := &program{b: b, spec: s, binary: s.Image.Of.(Binary)}
-	p.beds.fresh = p.bed
-	if err := passable(s.Home); err != nil { // its user walks through it and owns what is below
+	if err := makePassable(s.Home); err != nil { // its user passes through it and owns what is below
 		return nil, err
 	}
 	return p, p.Refresh()
 }
 
-// Close gives back what the backend holds.
-func (b *Backend) Close() {
-	b.sockets.close()
-	b.spawn.Close()
-	b.walls.close()
-}
+// Close gives back what the backend has.
+func (b *Backend) Close() { b.isolation.groups.Close() }

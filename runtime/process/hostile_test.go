@@ -31,9 +31,9 @@ func misbehave(mode string) {
 		select {}
 	case "exit":
 		os.Exit(0)
-	case "deaf":
+	case "ignores signals":
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	case "shout": // 100 MB, some of it one line, none of it text
+	case "prints": // 100 MB, some of it one line, none of it text
 		for range 100 {
 			_, _ = os.Stdout.Write(bytes.Repeat([]byte{0, 0xff, '"', 0x1b, '['}, 200_000))
 		}
@@ -41,7 +41,7 @@ func misbehave(mode string) {
 	}
 }
 
-var kept [][]byte // what a function that takes too much has taken
+var grown [][]byte // what /grow has allocated
 
 // hostile adds what a function may be asked to do that it should not.
 func hostile() {
@@ -78,7 +78,7 @@ func hostile() {
 			for i := 0; i < len(b); i += 4096 {
 				b[i] = 1
 			}
-			kept = append(kept, b)
+			grown = append(grown, b)
 			runtime.Gosched()
 		}
 		time.Sleep(time.Minute) // the runtime may take a moment to notice
@@ -126,13 +126,13 @@ func (r *rig) processes(t *testing.T) (pids []int) {
 
 // Whatever one function does, another serves on, and nothing of the first is
 // left when it is deleted.
-func TestHostileFunctionsHurtNobody(t *testing.T) {
+func TestHostile_FunctionsHurtNobodyElse(t *testing.T) {
 	r := open(t, shortDir(t))
 	r.deploy(t, deployment("other", map[string]string{"VERSION": "1"}))
 	bystander := r.pid(t, "other")
 	calls := r.load(t, "other")
 	noMore := "resource temporarily unavailable"
-	if os.Geteuid() != 0 && !r.walls.groups.Can(cgroup.Tasks) {
+	if os.Geteuid() != 0 && !r.isolation.groups.Has(cgroup.Tasks) {
 		noMore = "no end" // nothing bounds them, but still none shall be left
 	}
 	for _, c := range []struct {
@@ -141,8 +141,8 @@ func TestHostileFunctionsHurtNobody(t *testing.T) {
 	}{
 		{"hang", "", ""},
 		{"exit", "", ""},
-		{"deaf", "/version", ""},
-		{"shout", "/version", ""},
+		{"ignores signals", "/version", ""},
+		{"prints", "/version", ""},
 		{"serve", "/open", "too many open files"},
 		{"serve", "/grow", "EOF"},
 		{"serve", "/fork", noMore},
@@ -170,14 +170,14 @@ func TestHostileFunctionsHurtNobody(t *testing.T) {
 }
 
 // A function that takes more memory than it may is ended, and its log says why.
-func TestTooMuchMemoryIsTheReasonInTheLog_R25(t *testing.T) {
+func TestLimits_TooMuchMemoryIsLogged_R25(t *testing.T) {
 	for name, watched := range map[string]bool{"by this machine's means": false, "by the watch": true} {
 		t.Run(name, func(t *testing.T) {
 			r := open(t, shortDir(t))
 			if watched {
-				r.walls.memory = newWatch()
-				r.walls.groups.Close()
-				r.walls.groups = &cgroup.Groups{}
+				r.isolation.memory = newMemoryWatch()
+				r.isolation.groups.Close()
+				r.isolation.groups = &cgroup.Groups{}
 			}
 			d := deployment("f", nil)
 			d.Limits = &types.FunctionResources{Memory: "64Mi"}
@@ -208,7 +208,7 @@ func (r *rig) logged(t *testing.T, name, words string) {
 	}
 }
 
-func TestLimitsAreChecked_R25(t *testing.T) {
+func TestLimits_InvalidOnesAreRefused_R25(t *testing.T) {
 	r := open(t, shortDir(t))
 	for _, l := range []types.FunctionResources{{Memory: "much"}, {Memory: "128m"}, {Memory: "1"}, {CPU: "fast"}, {CPU: "0"}} {
 		d := deployment("f", nil)
@@ -219,10 +219,10 @@ func TestLimitsAreChecked_R25(t *testing.T) {
 	}
 }
 
-func TestAFunctionIsWalledIn(t *testing.T) {
+func TestIsolation_OfAFunction(t *testing.T) {
 	r := open(t, shortDir(t))
-	if len(r.walls.missing) > 0 {
-		t.Logf("not on this machine: %q", r.walls.missing)
+	if len(r.isolation.missing) > 0 {
+		t.Logf("not on this machine: %q", r.isolation.missing)
 	}
 	r.deploy(t, deployment("other", nil))
 	if err := r.secrets.Create("theirs", []byte("x")); err != nil {
@@ -242,10 +242,10 @@ func TestAFunctionIsWalledIn(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.get(t, "f", "/limits")), &limits); err != nil {
 		t.Fatal(err)
 	}
-	if limits["files"] > 8192 || limits["core"] != 0 || limits["filesize"] > 1<<30 || os.Geteuid() == 0 && !r.walls.groups.Can(cgroup.Tasks) && limits["tasks"] > 512 {
+	if limits["files"] > 8192 || limits["core"] != 0 || limits["filesize"] > 1<<30 || os.Geteuid() == 0 && !r.isolation.groups.Has(cgroup.Tasks) && limits["tasks"] > 512 {
 		t.Errorf("limits %v", limits)
 	}
-	if launch.Landlock() == 0 {
+	if !launch.HasLandlock() {
 		return
 	}
 	var env []string
@@ -297,7 +297,7 @@ func entries(t *testing.T, dirs ...string) (n int) {
 }
 
 // A hundred functions come and go, and nothing of them stays.
-func TestNothingIsLeftOfWhatIsDeleted(t *testing.T) {
+func TestDelete_LeavesNothing(t *testing.T) {
 	r := open(t, shortDir(t))
 	r.deploy(t, deployment("other", nil))
 	r.get(t, "other", "/version")
@@ -317,8 +317,7 @@ func TestNothingIsLeftOfWhatIsDeleted(t *testing.T) {
 		return counts{runtime.NumGoroutine(), entries(t, dirs...), len(r.processes(t))}
 	}
 	cycle()
-	await(t, "what the other has made ahead", func() bool { return entries(t, filepath.Join(r.dir, "run", "other")) == 3 }) // secrets, and two beds
-	r.backend.sockets.prepare()                                                                                             // it may be about to
+	await(t, "the other's prewarmed sandbox", func() bool { return entries(t, filepath.Join(r.dir, "run", "other")) == 3 }) // secrets, and two sandboxes
 	before := seen()
 	for range 100 {
 		cycle()

@@ -59,7 +59,7 @@ func (l *load) more(t *testing.T, n int64) {
 	}
 }
 
-func TestNoCallIsLostWhileItScalesAndChanges_R25(t *testing.T) {
+func TestScaling_LosesNoCall_R25(t *testing.T) {
 	r := open(t, shortDir(t))
 	version := func(n int) types.FunctionDeployment {
 		return deployment("f", map[string]string{"VERSION": fmt.Sprint(n), "exec_timeout": "30s"})
@@ -92,7 +92,7 @@ func TestNoCallIsLostWhileItScalesAndChanges_R25(t *testing.T) {
 	t.Logf("%d calls", calls.stop())
 }
 
-func TestKillingOneFunctionHurtsNoOther(t *testing.T) {
+func TestInstance_KillingOneHurtsNoOther(t *testing.T) {
 	r := open(t, shortDir(t))
 	const victims = 3
 	for i := range victims {

@@ -21,7 +21,7 @@ import (
 	"fnstore/runtime/process/launch"
 )
 
-func TestAFunctionSeesWhatItIsGivenAndNoMore(t *testing.T) {
+func TestEnvironment_OnlyWhatTheFunctionIsGiven(t *testing.T) {
 	t.Setenv("LEAK", "of the parent")
 	r := open(t, shortDir(t))
 	if err := r.secrets.Create("api-key", []byte("s3cret")); err != nil {
@@ -45,14 +45,14 @@ func TestAFunctionSeesWhatItIsGivenAndNoMore(t *testing.T) {
 	if got := r.get(t, "f", "/secret?name=api-key"); got != "s3cret<nil>" {
 		t.Errorf("its secret: %q", got)
 	}
-	if got := r.get(t, "f", "/read?path=/var/openfaas/secrets/api-key"); r.walls.mounts && got != "<nil>" {
+	if got := r.get(t, "f", "/read?path=/var/openfaas/secrets/api-key"); r.isolation.mounts && got != "<nil>" {
 		t.Errorf("its secret where OpenFaaS has it: %s", got)
 	}
 	if got := r.get(t, "f", "/secret?name=other"); strings.Contains(got, "not yours") {
 		t.Errorf("another's secret: %q", got)
 	}
 	if got := r.get(t, "f", "/secret?name=../../../secrets/other"); os.Geteuid() == 0 && strings.Contains(got, "not yours") {
-		t.Errorf("the vault is open: %q", got)
+		t.Errorf("it reads the store's secrets: %q", got)
 	}
 	if err := r.secrets.Update("api-key", []byte("rotated")); err != nil {
 		t.Fatal(err)
@@ -60,12 +60,12 @@ func TestAFunctionSeesWhatItIsGivenAndNoMore(t *testing.T) {
 	if got := r.get(t, "f", "/secret?name=api-key"); got != "rotated<nil>" {
 		t.Errorf("after rotation: %q", got)
 	}
-	if entries, err := os.ReadDir(launch.MountAt); err == nil && len(entries) > 0 && r.walls.mounts {
+	if entries, err := os.ReadDir(launch.MountAt); err == nil && len(entries) > 0 && r.isolation.mounts {
 		t.Errorf("outside one sees %v at %s", entries, launch.MountAt)
 	}
 }
 
-func TestEachFunctionHasAUserOfItsOwn(t *testing.T) {
+func TestBackend_OneUserPerFunction(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Log("as a plain user every function runs as that user")
 	}
@@ -82,7 +82,7 @@ func TestEachFunctionHasAUserOfItsOwn(t *testing.T) {
 }
 
 // The function dies, and the next call is answered.
-func TestAKilledFunctionAnswersTheNextCall(t *testing.T) {
+func TestInstance_KilledAnswersTheNextCall(t *testing.T) {
 	r := open(t, shortDir(t))
 	r.deploy(t, deployment("f", nil))
 	r.deploy(t, deployment("other", nil))
@@ -102,7 +102,7 @@ func TestAKilledFunctionAnswersTheNextCall(t *testing.T) {
 	}
 }
 
-func TestWhatAProcessLeavesBehindIsEnded(t *testing.T) {
+func TestInstance_StopEndsItsChildren(t *testing.T) {
 	r := open(t, shortDir(t))
 	r.deploy(t, deployment("f", map[string]string{"FN_MODE": "child"}))
 	pid := r.pid(t, "f")
@@ -140,7 +140,7 @@ func TestWhatAProcessLeavesBehindIsEnded(t *testing.T) {
 	}
 }
 
-func TestACrashLoopIsHeldAndSaysItsLastWords(t *testing.T) {
+func TestInstance_CrashLoopIsSlowedAndLogged(t *testing.T) {
 	r := open(t, shortDir(t))
 	r.deploy(t, deployment("f", map[string]string{"FN_MODE": "crash"}))
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -155,7 +155,7 @@ func TestACrashLoopIsHeldAndSaysItsLastWords(t *testing.T) {
 		r.logged(t, "f", "exit status 3")
 		log, err := os.ReadFile(filepath.Join(r.dir, "logs", "f.ndjson"))
 		if words := bytes.Index(log, []byte("no luck today")); words < 0 || words > bytes.Index(log, []byte("exit status 3")) {
-			t.Fatalf("its last words are not the last: %s, %v", log, err)
+			t.Fatalf("its output does not come before its end: %s, %v", log, err)
 		}
 		if err := os.Truncate(filepath.Join(r.dir, "logs", "f.ndjson"), 0); err != nil { // for the next one
 			t.Fatal(err)
@@ -168,18 +168,18 @@ func TestACrashLoopIsHeldAndSaysItsLastWords(t *testing.T) {
 
 // A call that has begun ends on the version it began on, and no call is refused
 // meanwhile.
-func TestAnUpdateLosesNoCall(t *testing.T) {
+func TestUpdate_LosesNoCall(t *testing.T) {
 	r := open(t, shortDir(t))
 	r.deploy(t, deployment("f", map[string]string{"VERSION": "1", "exec_timeout": "30s"}))
 	old := r.pid(t, "f")
 
-	body, let := io.Pipe()
-	held := make(chan string, 1)
+	body, input := io.Pipe()
+	answer := make(chan string, 1)
 	transport, release, err := r.Acquire(t.Context(), "f")
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://function/hold", body)
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://function/stream", body)
 	res, err := transport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +187,7 @@ func TestAnUpdateLosesNoCall(t *testing.T) {
 	go func() {
 		b, err := io.ReadAll(res.Body)
 		release()
-		held <- fmt.Sprint(string(b), err)
+		answer <- fmt.Sprint(string(b), err)
 	}()
 
 	stop := make(chan struct{})
@@ -212,19 +212,19 @@ func TestAnUpdateLosesNoCall(t *testing.T) {
 	}
 	close(stop)
 	load.Wait()
-	if _, err := let.Write([]byte("to the end")); err != nil {
+	if _, err := input.Write([]byte("to the end")); err != nil {
 		t.Fatal(err)
 	}
-	_ = let.Close()
-	if got := <-held; got != "held to the end<nil>" {
-		t.Errorf("the call that was held: %q", got)
+	_ = input.Close()
+	if got := <-answer; got != "begun to the end<nil>" {
+		t.Errorf("the open call: %q", got)
 	}
 	gone(t, old)
 }
 
 // What was deployed runs again after a restart; the same deployment again
 // changes nothing.
-func TestDeploymentsSurvive(t *testing.T) {
+func TestDeployments_SurviveARestart(t *testing.T) {
 	dir := shortDir(t)
 	first := open(t, dir)
 	d := deployment("f", map[string]string{"VERSION": "1"})
@@ -251,7 +251,7 @@ func TestDeploymentsSurvive(t *testing.T) {
 	}
 }
 
-func TestACallWakesAFunctionAtZero(t *testing.T) {
+func TestScaling_CallStartsFunctionAtZero(t *testing.T) {
 	r := open(t, shortDir(t))
 	r.deploy(t, deployment("f", nil))
 	pid := r.pid(t, "f")
@@ -262,7 +262,7 @@ func TestACallWakesAFunctionAtZero(t *testing.T) {
 	r.pid(t, "f")
 }
 
-func TestDeploymentsAreChecked(t *testing.T) {
+func TestDeployments_InvalidOnesAreRefused(t *testing.T) {
 	r := open(t, shortDir(t))
 	for name, d := range map[string]types.FunctionDeployment{
 		"no name":        {Image: "x"},

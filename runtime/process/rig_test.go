@@ -60,12 +60,12 @@ func behave(mode string) {
 		fmt.Fprint(w, string(b), err)
 	})
 	http.HandleFunc("/say", func(_ http.ResponseWriter, r *http.Request) { fmt.Println(r.FormValue("text")) })
-	http.HandleFunc("/hold", func(w http.ResponseWriter, r *http.Request) {
+	http.HandleFunc("/stream", func(w http.ResponseWriter, r *http.Request) {
 		c := http.NewResponseController(w)
 		_ = c.EnableFullDuplex()
-		fmt.Fprint(w, "held ")
+		fmt.Fprint(w, "begun ")
 		_ = c.Flush()
-		_, _ = io.Copy(w, r.Body) // until the caller lets go
+		_, _ = io.Copy(w, r.Body) // until the caller ends it
 	})
 	hostile()
 	fmt.Println("serving")
@@ -74,10 +74,10 @@ func behave(mode string) {
 
 type rig struct {
 	*provider.Provider
-	backend *Backend
-	walls   *walls
-	dir     string
-	secrets *secrets.Store
+	backend   *Backend
+	isolation *isolation
+	dir       string
+	secrets   *secrets.Store
 }
 
 // open makes a backend whose images are all this test's binary.
@@ -125,7 +125,7 @@ func open(t *testing.T, dir string) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
-	return &rig{p, b, b.walls, dir, vault}
+	return &rig{p, b, b.isolation, dir, vault}
 }
 
 // shortDir is a folder whose sockets have short paths and that a function's

@@ -7,7 +7,7 @@ import (
 	"fnstore/kit/fault"
 )
 
-func TestRollback(t *testing.T) {
+func TestRollback_ToEarlierVersions(t *testing.T) {
 	dir := shortDir(t)
 	r := open(t, dir)
 	at := func(want string) {

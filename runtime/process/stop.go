@@ -8,26 +8,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Stop is a ladder: ask, wait, insist, and insist on the children too.
+// Stop asks the process to end, waits for the grace, and then kills it and its
+// process group. It returns when all has ended.
 func (p *instance) Stop(grace time.Duration) {
 	if grace > 0 {
-		p.signal(p.pid, syscall.SIGTERM)
+		p.signal(p.process.Pid, syscall.SIGTERM)
 		select {
 		case <-p.exited:
 		case <-time.After(grace):
 		}
 	}
-	p.kill()
-}
-
-// kill ends the process and every other one of its group, and waits for it.
-func (p *instance) kill() {
-	p.signal(-p.pid, syscall.SIGKILL)
+	p.signal(-p.process.Pid, syscall.SIGKILL)
 	<-p.exited
 }
 
-// signal reaches the process, or its group when to is negative, as long as the
-// number surely is still its own.
+// kill ends the process and keeps the reason for its log.
+func (p *instance) kill(why string) {
+	p.mu.Lock()
+	p.killed = why
+	p.mu.Unlock()
+	p.signal(-p.process.Pid, syscall.SIGKILL)
+}
+
+// signal reaches the process, or its process group when to is negative, as long
+// as the number surely is still its own.
 func (p *instance) signal(to int, sig syscall.Signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -36,52 +40,39 @@ func (p *instance) signal(to int, sig syscall.Signal) {
 	}
 }
 
-// reap waits for the process to end, ends what is left of its group while the
-// group's number cannot yet be another's, and only then lets the kernel forget
-// the process.
+// reap waits for the process to end, kills the rest of its process group while
+// the group's number cannot yet be another's, and only then collects the process.
+// It ends those who left the process group too.
 func (p *instance) reap() {
-	ended(p.pid)
+	awaitEnd(p.process.Pid)
 	p.mu.Lock()
-	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
-	how := collect(p.pid)
+	_ = syscall.Kill(-p.process.Pid, syscall.SIGKILL)
+	state, err := p.process.Wait()
 	p.reaped = true
-	why := p.doomed
+	why := p.killed
 	p.mu.Unlock()
-	p.how = how
-	if why == "" && p.bed.group.OutOfMemory() {
+	if p.how = state.String(); err != nil {
+		p.how = err.Error()
+	}
+	if why == "" && p.sandbox.group.OutOfMemory() {
 		why = "it used more than its limit of memory"
 	}
 	if why != "" {
 		p.how += ": " + why
 	}
-	// And whoever left the process group.
-	if p.bed.group.Remove(); !p.bed.group.Holds() {
-		sweep(p.bed.home)
+	if p.sandbox.group.Remove(); !p.sandbox.group.Exists() {
+		killOrphans(p.sandbox.home)
 	}
 }
 
-// collect has the kernel forget a process that has ended, and tells how it did.
-func collect(pid int) string {
-	p, err := os.FindProcess(pid)
-	if err != nil {
-		return err.Error()
-	}
-	state, err := p.Wait()
-	if err != nil {
-		return err.Error()
-	}
-	return state.String()
-}
-
-// ended waits until the child has ended, and leaves it to be reaped. It waits as
-// for a connection (pidfd_open(2)). A thread in waitid(2) would be one for each
-// function; and for its first ten milliseconds it keeps a processor of the Go
-// runtime, whose watcher then looks every 80 µs, just while the function starts.
-func ended(pid int) {
+// awaitEnd waits until the child has ended, and leaves it to be collected. It
+// waits as for a connection (pidfd_open(2)): os.Process.Wait would take a thread
+// for each process.
+func awaitEnd(pid int) {
 	if fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK); err == nil {
 		f := os.NewFile(uintptr(fd), "process")
 		defer f.Close()
-		if c, err := f.SyscallConn(); err == nil && c.Read(over) == nil {
+		if c, err := f.SyscallConn(); err == nil && c.Read(hasEnded) == nil {
 			return
 		}
 	}
@@ -91,17 +82,9 @@ func ended(pid int) {
 	}
 }
 
-// over reports whether the process of the descriptor has ended.
-func over(pidfd uintptr) bool {
+// hasEnded reports whether the process of the descriptor has ended.
+func hasEnded(pidfd uintptr) bool {
 	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
 	n, err := unix.Poll(fds, 0)
 	return n > 0 && err == nil
-}
-
-// condemn ends the process and keeps the reason for its log.
-func (p *instance) condemn(why string) {
-	p.mu.Lock()
-	p.doomed = why
-	p.mu.Unlock()
-	p.signal(-p.pid, syscall.SIGKILL)
 }

@@ -44,7 +44,7 @@ var sections = []section{
 	{name: "dev", most: 10 * time.Minute},
 	{name: "surge", most: 15 * time.Minute},
 	{name: "overload", most: 20 * time.Minute},
-	{name: "hostile", tests: "./runtime/process", args: []string{"-test.run", "Hostile|WalledIn|TooMuchMemory|NothingIsLeft|LeavesBehind|CrashLoop"}, most: 10 * time.Minute},
+	{name: "hostile", tests: "./runtime/process", args: []string{"-test.run", "Hostile|Isolation|TooMuchMemory|LeavesNothing|EndsItsChildren|CrashLoop"}, most: 10 * time.Minute},
 	{name: "attacks", tests: "./tests/conform/gateway", args: []string{"-test.run", "Attacks|Hostile"}, most: 10 * time.Minute},
 	{name: "chaos", tests: "./tests/chaos", env: []string{"CHAOS=full"}, most: 30 * time.Minute},
 }

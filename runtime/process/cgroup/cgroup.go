@@ -1,6 +1,6 @@
-// Package cgroup bounds what a process and those it starts may use together, by
-// the kernel's control groups of either version, where this process may make
-// some. It does not know what runs in them.
+// Package cgroup bounds what a process and its children use together, with the
+// kernel's control groups of version 1 or 2, where this process may make some. It
+// does not know what runs in them.
 package cgroup
 
 import (
@@ -22,48 +22,75 @@ const (
 	Tasks  = "pids"
 )
 
-// ours begins the names of the control groups that a store makes; its process
-// id and a number follow.
-const ours = "fnstore-"
+// prefix begins the name of every base folder; the process id of its store and
+// a number follow.
+const prefix = "fnstore-"
 
 var bases atomic.Int64 // ever made by this process
 
-// Groups is where control groups can be made: below the group this process is
-// in, so that whatever bounds it bounds them too. With version 1 every
-// controller has a tree of its own, with version 2 all share one.
+// Groups is where control groups can be made: below the group of this process,
+// so that whatever bounds it bounds them too. In version 1 every controller has
+// a hierarchy of its own, in version 2 all share one.
 type Groups struct {
 	base    map[string]string // folder by controller; none where it cannot be had
+	home    []*os.File        // version 1: `tasks` of the groups that this process is in
 	unified bool              // version 2
 	made    atomic.Int64      // groups ever
 }
 
-// Open finds the controllers that this process may use, and ends and
-// removes what a killed predecessor left in them. Where none can be had, every
-// group made is empty and bounds nothing.
+// Open finds the controllers that this process may use, and removes the groups
+// that a killed predecessor left, with their processes. Where no controller can
+// be had, every group is empty and bounds nothing.
 func Open() *Groups {
 	own, _ := os.ReadFile("/proc/self/cgroup")
 	mounts, _ := os.ReadFile("/proc/self/mountinfo")
 	g := &Groups{base: map[string]string{}}
-	v1, v2 := trees(string(own), string(mounts))
+	v1, v2 := hierarchies(string(own), string(mounts))
+	switch {
+	case len(v1) > 0:
+		g.openV1(v1)
+	case v2 != "":
+		g.openV2(v2)
+	}
+	return g
+}
+
+func (g *Groups) openV1(folders map[string]string) {
+	bases := map[string]string{} // by folder: controllers may share one
 	for _, c := range []string{Memory, CPU, Tasks} {
-		if dir := v1[c]; dir != "" {
-			if base, ok := makeBase(dir); ok {
-				g.base[c] = base
-			}
+		dir := folders[c]
+		if dir == "" {
+			continue
 		}
+		if base, ok := bases[dir]; ok {
+			g.base[c] = base
+			continue
+		}
+		home, err := open(filepath.Join(dir, "tasks"), unix.O_WRONLY)
+		if err != nil {
+			continue // a thread could enter a group and not leave it
+		}
+		base, err := makeBase(dir)
+		if err != nil {
+			_ = home.Close()
+			continue
+		}
+		g.base[c], bases[dir] = base, base
+		g.home = append(g.home, home)
 	}
-	if len(v1) > 0 || v2 == "" {
-		return g
-	}
+}
+
+// openV2 tries the group of this process and then its parent: a group with
+// processes in it cannot give controllers to groups below it (cgroups(7), "no
+// internal processes").
+func (g *Groups) openV2(folder string) {
 	g.unified = true
-	// A group with processes in it cannot share its controllers out (cgroups(7),
-	// "no internal processes"), so ours is often a sister of the one we are in.
-	for _, dir := range []string{v2, filepath.Dir(v2)} {
+	for _, dir := range []string{folder, filepath.Dir(folder)} {
 		if unix.Access(filepath.Join(dir, "cgroup.procs"), unix.W_OK) != nil {
 			continue
 		}
-		base, ok := makeBase(dir)
-		if !ok {
+		base, err := makeBase(dir)
+		if err != nil {
 			continue
 		}
 		offered, _ := os.ReadFile(filepath.Join(base, "cgroup.controllers"))
@@ -73,74 +100,56 @@ func Open() *Groups {
 			}
 		}
 		if len(g.base) > 0 {
-			return g
+			return
 		}
 		_ = os.Remove(base)
 	}
-	return g
 }
 
-// trees finds the folder of each version 1 controller that this process is in,
-// and that of version 2, from /proc/self/cgroup and /proc/self/mountinfo.
-func trees(own, mounts string) (v1 map[string]string, v2 string) {
-	v1 = map[string]string{}
-	in := map[string]string{} // path by controller; version 2 has the empty name
-	for line := range strings.Lines(own) {
-		if f := strings.SplitN(strings.TrimSpace(line), ":", 3); len(f) == 3 {
-			for c := range strings.SplitSeq(f[1], ",") {
-				in[c] = f[2]
-			}
-		}
-	}
-	for line := range strings.Lines(mounts) {
-		left, right, ok := strings.Cut(strings.TrimSpace(line), " - ")
-		l, r := strings.Fields(left), strings.Fields(right)
-		if !ok || len(l) < 6 || len(r) < 3 {
-			continue
-		}
-		root, point := l[3], l[4]
-		folder := func(path string) string {
-			rest, err := filepath.Rel(root, path)
-			if err != nil || rest == ".." || strings.HasPrefix(rest, "../") {
-				return "" // it is not below what is mounted here
-			}
-			return filepath.Join(point, rest)
-		}
-		switch r[0] {
-		case "cgroup":
-			for c := range strings.SplitSeq(r[2], ",") {
-				if path, ok := in[c]; ok && (c == Memory || c == CPU || c == Tasks) {
-					v1[c] = folder(path)
-				}
-			}
-		case "cgroup2":
-			if path, ok := in[""]; ok {
-				v2 = folder(path)
-			}
-		}
-	}
-	return v1, v2
-}
-
-// makeBase makes this store's folder below dir, and clears away those of stores
-// that are gone.
-func makeBase(dir string) (string, bool) {
-	left, _ := filepath.Glob(filepath.Join(dir, ours+"*"))
-	for _, l := range left {
-		number, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(l), ours), "-")
+// makeBase makes this store's folder in dir, and removes those of stores that
+// are gone.
+func makeBase(dir string) (string, error) {
+	old, _ := filepath.Glob(filepath.Join(dir, prefix+"*"))
+	for _, base := range old {
+		number, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(base), prefix), "-")
 		pid, err := strconv.Atoi(number)
 		if err != nil || unix.Kill(pid, 0) != unix.ESRCH {
 			continue
 		}
-		groups, _ := filepath.Glob(filepath.Join(l, "*", "cgroup.procs"))
-		for _, procs := range groups {
-			remove(filepath.Dir(procs))
+		for _, group := range groupsIn(base) {
+			remove(group)
 		}
-		_ = os.Remove(l)
+		_ = os.Remove(base)
 	}
-	base := filepath.Join(dir, fmt.Sprintf("%s%d-%d", ours, os.Getpid(), bases.Add(1)))
-	return base, os.Mkdir(base, 0o755) == nil
+	base := filepath.Join(dir, fmt.Sprintf("%s%d-%d", prefix, os.Getpid(), bases.Add(1)))
+	return base, os.Mkdir(base, 0o755)
 }
 
-// Can reports whether groups bound what the controller counts.
-func (g *Groups) Can(controller string) bool { return g.base[controller] != "" }
+// groupsIn are the folders of the groups below the base.
+func groupsIn(base string) []string {
+	folders, _ := filepath.Glob(filepath.Join(base, "*", "cgroup.procs"))
+	for i := range folders {
+		folders[i] = filepath.Dir(folders[i])
+	}
+	return folders
+}
+
+// Has reports whether groups bound what the controller counts.
+func (g *Groups) Has(controller string) bool { return g.base[controller] != "" }
+
+// Folders are those of the groups that bound what the controller counts.
+func (g *Groups) Folders(controller string) []string {
+	if !g.Has(controller) {
+		return nil
+	}
+	return groupsIn(g.base[controller])
+}
+
+// Close removes what Open made. No group may be left, and no process may be
+// starting.
+func (g *Groups) Close() {
+	for _, dir := range g.base {
+		_ = os.Remove(dir)
+	}
+	closeAll(g.home)
+}

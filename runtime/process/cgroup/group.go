@@ -12,155 +12,91 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Bounds are what a group may use. 0 is no bound.
-type Bounds struct {
+// Limits are what the processes of a group may use together. 0 is no limit.
+type Limits struct {
 	Memory int64 // bytes
 	CPU    int64 // thousandths of a processor
 	Tasks  int64 // processes and threads
 }
 
-// Group is one control group, in each tree that there is.
+// Group is one control group, in each hierarchy that there is.
 type Group struct {
-	in      map[string]string // folder by controller
+	folders map[string]string // by controller
 	dirs    []string          // the same, each once
-	memory  string            // the folder that bounds memory, if one does
+	home    []*os.File        // of Groups
 	unified bool
+	limited bool // memory is
 }
 
-// Make makes a group. Bounds whose controller cannot be had are left out.
-func (g *Groups) Make(b Bounds) (*Group, error) {
-	group, err := g.fresh()
-	if err != nil {
-		return nil, err
+// New makes a group. Limits whose controller cannot be had are left out.
+func (g *Groups) New(l Limits) (*Group, error) {
+	group := &Group{folders: map[string]string{}, home: g.home, unified: g.unified}
+	name := strconv.FormatInt(g.made.Add(1), 10)
+	for controller, base := range g.base {
+		dir := filepath.Join(base, name)
+		group.folders[controller] = dir
+		if slices.Contains(group.dirs, dir) {
+			continue
+		}
+		// MkdirAll, since a store in another PID namespace cannot see that this one
+		// runs, and may have removed the base.
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			group.Remove()
+			return nil, fmt.Errorf("make control group: %w", err)
+		}
+		group.dirs = append(group.dirs, dir)
 	}
-	if err := group.bound(b); err != nil {
+	if err := group.limit(l); err != nil {
 		group.Remove()
 		return nil, err
 	}
 	return group, nil
 }
 
-// Close removes what Open made; no group may be left.
-func (g *Groups) Close() {
-	for _, dir := range g.base {
-		_ = os.Remove(dir)
-	}
-}
-
-// Folders are those of the groups that bound what the controller counts.
-func (g *Groups) Folders(controller string) []string {
-	if !g.Can(controller) {
-		return nil
-	}
-	procs, _ := filepath.Glob(filepath.Join(g.base[controller], "*", "cgroup.procs"))
-	for i := range procs {
-		procs[i] = filepath.Dir(procs[i])
-	}
-	return procs
-}
-
-// fresh makes a group that bounds nothing.
-func (g *Groups) fresh() (*Group, error) {
-	out := &Group{in: map[string]string{}, unified: g.unified}
-	name := strconv.FormatInt(g.made.Add(1), 10)
-	for controller, base := range g.base {
-		dir := filepath.Join(base, name)
-		if !slices.Contains(out.dirs, dir) {
-			// A store that cannot see this one, in another PID namespace, may have taken
-			// the base for one that was left behind.
-			if err := os.MkdirAll(dir, 0o755); err != nil {
-				out.Remove()
-				return nil, fmt.Errorf("make control group: %w", err)
-			}
-			out.dirs = append(out.dirs, dir)
-		}
-		out.in[controller] = dir
-	}
-	return out, nil
-}
-
-func (g *Group) bound(b Bounds) error {
-	const period = 100_000 // microseconds, what a new group has
+func (g *Group) limit(l Limits) error {
+	const period = 100_000 // microseconds, the default of a new group
 	var failed error
-	write := func(controller, file, value string) {
-		if dir := g.in[controller]; dir != "" && failed == nil {
-			failed = set(dir, file, value)
+	write := func(controller, file string, value any) {
+		if dir := g.folders[controller]; dir != "" && failed == nil {
+			failed = set(dir, file, fmt.Sprint(value))
 		}
 	}
-	if b.Memory > 0 {
-		g.memory = g.in[Memory]
-		limit, swap, none := "memory.limit_in_bytes", "memory.swappiness", "0"
-		if g.unified {
-			limit, swap = "memory.max", "memory.swap.max"
-		}
-		write(Memory, limit, strconv.FormatInt(b.Memory, 10))
-		write(Memory, swap, none)
+	quota := max(l.CPU*period/1000, 1000) // the kernel takes no less
+	switch g.limited = l.Memory > 0 && g.folders[Memory] != ""; {
+	case g.limited && g.unified:
+		write(Memory, "memory.max", l.Memory)
+		write(Memory, "memory.swap.max", 0)
+	case g.limited:
+		write(Memory, "memory.limit_in_bytes", l.Memory)
+		write(Memory, "memory.swappiness", 0)
 	}
-	if b.CPU > 0 {
-		quota := max(b.CPU*period/1000, 1000)
-		if g.unified {
-			write(CPU, "cpu.max", fmt.Sprint(quota, " ", period))
-		} else {
-			write(CPU, "cpu.cfs_quota_us", fmt.Sprint(quota))
-		}
+	switch {
+	case l.CPU > 0 && g.unified:
+		write(CPU, "cpu.max", fmt.Sprint(quota, " ", period))
+	case l.CPU > 0:
+		write(CPU, "cpu.cfs_quota_us", quota)
 	}
-	if b.Tasks > 0 {
-		write(Tasks, "pids.max", strconv.FormatInt(b.Tasks, 10))
+	if l.Tasks > 0 {
+		write(Tasks, "pids.max", l.Tasks)
 	}
 	return failed
 }
 
-// Holds reports whether there is a group at all: then nothing that was started
-// in it escapes Remove.
-func (g *Group) Holds() bool { return len(g.dirs) > 0 }
+// Exists reports whether there is a group at all: then no process that was
+// started in it escapes Remove.
+func (g *Group) Exists() bool { return len(g.dirs) > 0 }
 
-// Doors opens the files that put the thread that writes a 0 into the group, and
-// with version 2 its folder too, in which a process can be made (clone3(2),
-// CLONE_INTO_CGROUP). The caller closes them.
-//
-// Moving a whole process makes the kernel wait until no processor is in the
-// middle of a fork, for some ten milliseconds. A thread that moves itself need
-// not wait for anybody, and version 1 can move one: so its door is tasks, and
-// whoever goes through it should have no other threads.
-func (g *Group) Doors() (doors []*os.File, dir *os.File, err error) {
-	defer func() {
-		if err != nil {
-			for _, d := range doors {
-				_ = d.Close()
-			}
-			doors = nil
-		}
-	}()
-	file := "tasks"
-	if g.unified {
-		file = "cgroup.procs"
-	}
-	for _, d := range g.dirs {
-		f, err := door(filepath.Join(d, file), unix.O_WRONLY)
-		if err != nil {
-			return doors, nil, fmt.Errorf("open control group: %w", err)
-		}
-		doors = append(doors, f)
-	}
-	if g.unified && len(g.dirs) > 0 {
-		if dir, err = door(g.dirs[0], unix.O_RDONLY|unix.O_DIRECTORY); err != nil {
-			return doors, nil, fmt.Errorf("open control group: %w", err)
-		}
-	}
-	return doors, dir, nil
-}
-
-// OutOfMemory reports whether the kernel ended a process of the group because
-// the group had no memory left.
+// OutOfMemory reports whether the kernel has ended a process of the group for
+// want of memory.
 func (g *Group) OutOfMemory() bool {
-	if g.memory == "" {
+	if !g.limited {
 		return false
 	}
 	file := "memory.oom_control"
 	if g.unified {
 		file = "memory.events"
 	}
-	b, _ := os.ReadFile(filepath.Join(g.memory, file))
+	b, _ := os.ReadFile(filepath.Join(g.folders[Memory], file))
 	for line := range strings.Lines(string(b)) {
 		if f := strings.Fields(line); len(f) == 2 && f[0] == "oom_kill" {
 			return f[1] != "0"
@@ -176,9 +112,10 @@ func (g *Group) Remove() {
 	}
 }
 
-// remove kills until nobody is left. A process that was killed is out of the
-// group a moment later, so a few rounds are needed; a thousand would mean that
-// the kernel does not let go of one, and then the next start tries again.
+// remove kills until no process is left. A killed process leaves the group a
+// moment later, so that takes a few rounds; after a thousand the kernel does not
+// let go of one, and the next store tries again. This process is never a target:
+// version 1 lists it while a thread of it is in the group.
 func remove(dir string) {
 	for range 1000 {
 		b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
@@ -186,7 +123,8 @@ func remove(dir string) {
 			return
 		}
 		for line := range strings.Lines(string(b)) {
-			if pid, err := strconv.Atoi(strings.TrimSpace(line)); err == nil && pid > 1 {
+			pid, err := strconv.Atoi(strings.TrimSpace(line))
+			if err == nil && pid > 1 && pid != os.Getpid() {
 				_ = unix.Kill(pid, unix.SIGKILL)
 			}
 		}
@@ -197,9 +135,9 @@ func remove(dir string) {
 	}
 }
 
-// set writes a setting. Those of swap are not there on machines without it.
+// set writes a setting. Those of swap do not exist on machines without it.
 func set(dir, file, value string) error {
-	f, err := door(filepath.Join(dir, file), unix.O_WRONLY)
+	f, err := open(filepath.Join(dir, file), unix.O_WRONLY)
 	if err == nil {
 		_, err = unix.Write(int(f.Fd()), []byte(value))
 		_ = f.Close()
@@ -211,18 +149,4 @@ func set(dir, file, value string) error {
 		return fmt.Errorf("set %s to %s: %w", file, value, err)
 	}
 	return nil
-}
-
-// door opens a file of the kernel's, which never keeps anybody waiting: package
-// os would try first whether it does.
-func door(path string, flags int) (*os.File, error) {
-	for {
-		fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
-		if err == nil {
-			return os.NewFile(uintptr(fd), path), nil
-		}
-		if err != unix.EINTR {
-			return nil, &os.PathError{Op: "open", Path: path, Err: err}
-		}
-	}
 }

@@ -38,12 +38,17 @@ const (
 	// and starts it is not the one that was deployed.
 	never = makeChar | makeBlock | execute
 
-	scopeAbstractSockets = 1 << 0 // 6
-	scopeSignals         = 1 << 1 // 6
+	scopeAbstractSockets = 1 << 0 // scopeVersion
+	scopeSignals         = 1 << 1 // scopeVersion
+
+	scopeVersion = 6 // Linux 6.12
 )
 
-// Landlock is the version that the kernel offers, 0 for none.
-func Landlock() int {
+// HasLandlock reports whether the kernel offers Landlock.
+func HasLandlock() bool { return landlockVersion() > 0 }
+
+// landlockVersion is the one that the kernel offers, 0 for none.
+func landlockVersion() int {
 	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {
 		return 0
@@ -67,57 +72,43 @@ func handled(version int) (r ruleset, size uintptr) {
 	if version >= 5 {
 		r.fs |= ioctlDev
 	}
-	if version < 6 {
+	if version < scopeVersion {
 		return r, unsafe.Sizeof(r.fs)
 	}
-	r.scoped = scopeAbstractSockets | scopeSignals // only among processes behind these walls
+	r.scoped = scopeAbstractSockets | scopeSignals // only among processes of the sandbox
 	return r, unsafe.Sizeof(r)
 }
 
-// Rules are what a process restricts itself by. They can be made ahead of its
-// start, which saves that some 45 system calls.
-type Rules struct {
+// rules is a Landlock ruleset.
+type rules struct {
 	fd      int
-	handled uint64
+	handled uint64 // rights
 }
 
-// NewRules makes rules that leave nothing to read but the system's files, the
-// program and the folders of read, and nothing to write but those of write. The
-// caller closes them. They are nil where the kernel has no Landlock.
-func NewRules(program string, read, write []string) (*Rules, error) {
-	version := Landlock()
+// restrictFiles leaves the thread, which has no_new_privs, nothing to read but
+// the system's files and those of Run and Read, and nothing to write but those of
+// Write. It does nothing where the kernel has no Landlock.
+func (s *Spec) restrictFiles() error {
+	version := landlockVersion()
 	if version == 0 {
-		return nil, nil
+		return nil
 	}
 	attr, size := handled(version)
 	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), size, 0)
 	if errno != 0 {
-		return nil, os.NewSyscallError("landlock", errno)
+		return os.NewSyscallError("landlock", errno)
 	}
-	high, owed, err := above(int(fd)) // what is handed over comes before the rules
-	if owed || err != nil {
-		_ = unix.Close(int(fd))
+	defer unix.Close(int(fd))
+	if err := (rules{int(fd), attr.fs}).add(s); err != nil {
+		return err
 	}
-	if err != nil {
-		return nil, err
+	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0); errno != 0 {
+		return os.NewSyscallError("landlock", errno)
 	}
-	r := &Rules{fd: high, handled: attr.fs}
-	if err := r.add(program, read, write); err != nil {
-		_ = r.Close()
-		return nil, err
-	}
-	return r, nil
+	return nil
 }
 
-// Close gives the rules back. Processes that restricted themselves stay so.
-func (r *Rules) Close() error {
-	if r == nil {
-		return nil
-	}
-	return unix.Close(r.fd)
-}
-
-func (r *Rules) add(program string, read, write []string) error {
+func (r rules) add(s *Spec) error {
 	for _, p := range readable {
 		if err := r.allow(p, running); err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrPermission) {
 			return err
@@ -128,17 +119,14 @@ func (r *Rules) add(program string, read, write []string) error {
 			return err
 		}
 	}
-	if err := r.allow(program, running); err != nil {
-		return err
-	}
-	for _, p := range read {
-		if err := r.allow(p, reading); err != nil {
-			return err
-		}
-	}
-	for _, p := range write {
-		if err := r.allow(p, ^uint64(never)); err != nil {
-			return err
+	for _, list := range []struct {
+		paths  []string
+		rights uint64
+	}{{s.Run, running}, {s.Read, reading}, {s.Write, ^uint64(never)}} {
+		for _, p := range list.paths {
+			if err := r.allow(p, list.rights); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -146,7 +134,7 @@ func (r *Rules) add(program string, read, write []string) error {
 
 // allow adds a rule for the path and all below it, of the rights that the kernel
 // knows.
-func (r *Rules) allow(path string, rights uint64) error {
+func (r rules) allow(path string, rights uint64) error {
 	rights &= r.handled
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {

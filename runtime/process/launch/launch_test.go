@@ -13,46 +13,34 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"fnstore/runtime/process/cgroup"
 )
 
-// thread starts what no other thread has to.
-var thread = NewThread()
-
-func start(s Spec, output, listener int) (int, error) {
-	return startFrom(thread, s, output, listener)
-}
-
-func startFrom(t *Thread, s Spec, output, listener int) (int, error) {
-	p, err := Prepare(s)
+// start starts the program on a thread that lasts as long as the test.
+func start(t *testing.T, s Spec, output, listener *os.File) (*os.Process, error) {
+	t.Helper()
+	l, err := New(s)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return t.Start(p, output, listener)
+	t.Cleanup(l.Close)
+	return l.Start(output, listener)
 }
 
-// run starts a program and gives its output.
+// run starts the program and gives its output. The program reads a line from
+// descriptor 3 when it wants to be bounded: that comes a moment after its start.
 func run(t *testing.T, s Spec) (string, *os.ProcessState, error) {
 	t.Helper()
-	return runFrom(t, thread, s, -1)
-}
-
-func runFrom(t *testing.T, from *Thread, s Spec, listener int) (string, *os.ProcessState, error) {
-	t.Helper()
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	pid, err := startFrom(from, s, int(w.Fd()), listener)
-	_ = w.Close()
+	output, theirOutput := pipe(t)
+	theirInput, input := pipe(t)
+	p, err := start(t, s, theirOutput, theirInput)
 	if err != nil {
 		return "", nil, err
 	}
-	out, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := os.FindProcess(pid)
+	_, _ = theirOutput.Close(), theirInput.Close()
+	_, _ = fmt.Fprintln(input, "started") // which not every program reads
+	out, err := io.ReadAll(output)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,17 +51,18 @@ func runFrom(t *testing.T, from *Thread, s Spec, listener int) (string, *os.Proc
 	return string(out), state, nil
 }
 
-func shell(script string) Spec {
-	return Spec{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: []string{"PATH=/usr/bin:/bin"}, Rules: rules()}
+func pipe(t *testing.T) (r, w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = r.Close(), w.Close() })
+	return r, w
 }
 
-// rules are a shell's.
-func rules() *Rules {
-	r, err := NewRules("/bin/sh", nil, nil)
-	if err != nil {
-		panic(err)
-	}
-	return r
+func shell(script string) Spec {
+	return Spec{Path: "/bin/sh", Args: []string{"sh", "-c", "read started <&3; " + script}, Env: []string{"PATH=/usr/bin:/bin"}, Dir: "/"}
 }
 
 // user is one to become, when this process may.
@@ -84,13 +73,13 @@ func user() int {
 	return 0
 }
 
-func TestTheProgramRunsBehindTheWalls(t *testing.T) {
-	s := shell("ulimit -n; ulimit -c; grep -E 'NoNewPrivs|CapEff' /proc/self/status")
-	out, state, err := run(t, s)
-	if got := strings.Join(strings.Fields(out), " "); err != nil || !state.Success() || got != "8192 0 CapEff: 0000000000000000 NoNewPrivs: 1" {
+func TestLauncher_RestrictsTheProgram(t *testing.T) {
+	out, state, err := run(t, shell("ulimit -n; ulimit -c; grep -E 'NoNewPrivs|Cap(Eff|Prm|Inh|Amb)' /proc/self/status"))
+	want := "8192 0 CapInh: 0000000000000000 CapPrm: 0000000000000000 CapEff: 0000000000000000 CapAmb: 0000000000000000 NoNewPrivs: 1"
+	if got := strings.Join(strings.Fields(out), " "); err != nil || !state.Success() || got != want {
 		t.Errorf("%q, %v, %v", got, state, err)
 	}
-	s = shell("id -u; id -g; id -G; grep CapBnd /proc/self/status")
+	s := shell("id -u; id -g; id -G; grep CapBnd /proc/self/status")
 	s.UID = user()
 	out, _, err = run(t, s)
 	if got := strings.Join(strings.Fields(out), " "); err != nil || s.UID != 0 && got != "61999 61999 61999 CapBnd: 0000000000000000" {
@@ -98,26 +87,86 @@ func TestTheProgramRunsBehindTheWalls(t *testing.T) {
 	}
 }
 
+// The restrictions are those of one thread: this process has none of them.
+func TestLauncher_LeavesThisProcessAlone(t *testing.T) {
+	restricted := func() map[string]bool { // threads
+		tasks, err := filepath.Glob("/proc/self/task/*/status")
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := map[string]bool{}
+		for _, task := range tasks {
+			if b, err := os.ReadFile(task); err == nil && strings.Contains(string(b), "NoNewPrivs:\t1") {
+				list[task] = true
+			}
+		}
+		return list
+	}
+	before := restricted() // of other tests, and about to end
+	l, err := New(shell("true"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	added := ""
+	for task := range restricted() {
+		if !before[task] {
+			if added != "" || strings.Contains(task, fmt.Sprintf("/%d/", os.Getpid())) {
+				t.Errorf("restricted are %s and %s", task, added)
+			}
+			added = task
+		}
+	}
+	if added == "" {
+		t.Error("no thread is restricted")
+	}
+	l.Close()
+	await(t, "the thread ends", func() bool { return !restricted()[added] })
+}
+
+func await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within a minute: %s", what)
+		}
+	}
+}
+
+// The thread takes the program's user for a moment, to limit it. Nothing of that
+// stays: whoever has the user could signal this process.
+func TestLauncher_KeepsItsOwnUser(t *testing.T) {
+	s := shell("true")
+	s.UID = user()
+	if _, _, err := run(t, s); err != nil {
+		t.Fatal(err)
+	}
+	tasks, err := filepath.Glob("/proc/self/task/*/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, task := range tasks {
+		b, err := os.ReadFile(task)
+		if err == nil && strings.Contains(string(b), "\t61999") {
+			t.Errorf("%s has the program's user: %s", task, b)
+		}
+	}
+}
+
 // What this process has open, has in its environment, and where it is, is not
-// for the program: descriptors that were left open by whoever started it as well.
-func TestNothingElseIsHandedOver(t *testing.T) {
+// for the program; nor are descriptors that whoever started this process left open.
+func TestLauncher_HandsOverNothingElse(t *testing.T) {
 	t.Setenv("MINE", "secret")
 	left, err := unix.Open(os.DevNull, unix.O_RDONLY, 0) // without close-on-exec
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer unix.Close(left)
-	listener, err := os.Open(os.DevNull)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
 	dir := t.TempDir()
 	s := Spec{
 		Path: "/bin/sh", Args: []string{"its name", "-c", "echo $0; pwd; env | grep -v -e PWD -e _= | sort; echo /proc/$$/fd/*; readlink /proc/self/fd/0; ps -o pgid= -p $$; echo $$"},
-		Env: []string{"PATH=/usr/bin:/bin", "YOURS=a=b"}, Dir: dir,
+		Env: []string{"PATH=/usr/bin:/bin", "YOURS=a=b"}, Dir: dir, Write: []string{dir},
 	}
-	out, _, err := runFrom(t, thread, s, int(listener.Fd()))
+	out, _, err := run(t, s)
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	if err != nil || len(lines) != 8 {
 		t.Fatalf("%q, %v", lines, err)
@@ -132,119 +181,42 @@ func TestNothingElseIsHandedOver(t *testing.T) {
 	}
 }
 
-// A wall that cannot be put up is a start that fails, with its reason, and
-// leaves no process behind.
-func TestWhatCannotBeStartedSaysWhy(t *testing.T) {
+// A restriction that fails is a start that fails, with its reason, and leaves no
+// process behind.
+func TestLauncher_ErrorsSayWhy(t *testing.T) {
 	plain := filepath.Join(t.TempDir(), "plain")
 	if err := os.WriteFile(plain, []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	closed, err := os.Open(plain) // cannot be written
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closed.Close()
 	for want, s := range map[string]Spec{
-		"exec /nowhere: no such file":    {Path: "/nowhere"},
-		"exec " + plain + ": permission": {Path: plain, Args: []string{"plain"}},
-		"enter " + plain + ": bad file":  {Path: "/bin/true", Groups: []*os.File{closed}},
-		"enter /nowhere: no such file":   {Path: "/bin/true", Dir: "/nowhere"},
+		plain + ": permission denied":          {Path: plain, Args: []string{"plain"}, Dir: "/", Run: []string{plain}},
+		`start in "/nowhere": fork/exec`:       {Path: "/bin/true", Args: []string{"true"}, Dir: "/nowhere"},
+		"fork/exec /nowhere: no such file":     {Path: "/nowhere", Dir: "/"},
+		"landlock /nowhere/in: no such file":   {Path: "/bin/true", Dir: "/", Run: []string{"/nowhere/in"}},
+		"landlock /nowhere/at: no such file":   {Path: "/bin/true", Dir: "/", Write: []string{"/nowhere/at"}},
+		"landlock /nowhere/from: no such file": {Path: "/bin/true", Dir: "/", Read: []string{"/nowhere/from"}},
 	} {
-		p, err := start(s, -1, -1)
+		if !HasLandlock() && strings.HasPrefix(want, "landlock") {
+			continue
+		}
+		p, err := start(t, s, nil, nil)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, %v; want %q", p, err, want)
 		}
-	}
-	if r, err := NewRules("/nowhere", nil, nil); Landlock() > 0 && (err == nil || !strings.Contains(err.Error(), "landlock /nowhere: no such file")) {
-		t.Errorf("%v, %v", r, err)
 	}
 	if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != unix.ECHILD {
 		t.Errorf("child %d is left, %v", pid, err)
 	}
 }
 
-// A start binds itself to a processor for a moment, and the program to none.
-func TestTheProgramMayRunWhereverThisProcessMay(t *testing.T) {
-	for _, mine := range []string{"as it is", "restricted"} {
-		t.Run(mine, func(t *testing.T) {
-			want, script := "", "grep Cpus_allowed_list /proc/self/status"
-			if mine == "restricted" { // to the first of them
-				parent := exec.Command("/proc/self/exe", "-test.run=TestTheProgramMayRunWhereverThisProcessMay/as_it_is")
-				apart(func() {
-					var all, one unix.CPUSet
-					if err := unix.SchedGetaffinity(0, &all); err != nil {
-						t.Error(err)
-					}
-					for i := 0; one.Count() == 0; i++ {
-						if all.IsSet(i) {
-							one.Set(i)
-						}
-					}
-					if err := unix.SchedSetaffinity(0, &one); err != nil {
-						t.Error(err)
-					}
-					if out, err := parent.CombinedOutput(); err != nil {
-						t.Errorf("%v: %s", err, out)
-					}
-				})
-				return
-			}
-			b, err := os.ReadFile("/proc/self/status")
-			if err != nil {
-				t.Fatal(err)
-			}
-			for line := range strings.Lines(string(b)) {
-				if strings.HasPrefix(line, "Cpus_allowed_list") {
-					want = line
-				}
-			}
-			for range 3 {
-				if out, _, err := run(t, shell(script)); err != nil || out != want {
-					t.Errorf("%q, %v; want %q", out, err, want)
-				}
-			}
-		})
-	}
-}
-
-// The parent's thread waits for its child, so a child that is held up on its
-// way, by a stop signal of somebody with the same user, has an end.
-func TestAChildThatIsHeldUpIsEnded(t *testing.T) {
-	defer func(was time.Duration) { late = was }(late)
-	late = 50 * time.Millisecond
-	l, err := write(Spec{Path: "/bin/true", UID: user()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.close()
-	if err := l.hand(-1, -1); err != nil {
-		t.Fatal(err)
-	}
-	last := l.steps[len(l.steps)-1]
-	l.steps = l.steps[:len(l.steps)-1]
-	l.add("wait without end", unix.SYS_PPOLL, 0, 0, 0, 0)
-	l.steps = append(l.steps, last)
-	pid, errno := vfork(l)
-	if errno != 0 {
-		t.Fatal(unix.Errno(errno))
-	}
-	var status unix.WaitStatus
-	if _, err := unix.Wait4(int(pid), &status, 0, nil); err != nil || status.Signal() != unix.SIGKILL {
-		t.Errorf("%v, %v", status, err)
-	}
-}
-
-// The child runs on the parent's memory and must leave it as it was, whatever
-// the other threads do.
-func TestManyStartsAtOnce(t *testing.T) {
+// Many threads restrict themselves, start processes and end at once.
+func TestLauncher_ManyAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for n := range 8 {
 		all.Go(func() {
-			from := NewThread()
-			defer from.Close()
 			for i := range 25 {
 				word := fmt.Sprint("word-", n, "-", i)
-				out, state, err := runFrom(t, from, Spec{Path: "/bin/echo", Args: []string{"echo", word}, UID: user()}, -1)
+				out, state, err := run(t, Spec{Path: "/bin/echo", Args: []string{"echo", word}, Dir: "/", UID: user()})
 				if err != nil || !state.Success() || out != word+"\n" {
 					t.Errorf("%q, %v, %v", out, state, err)
 				}
@@ -255,8 +227,39 @@ func TestManyStartsAtOnce(t *testing.T) {
 	all.Wait()
 }
 
-// A version 2 group is entered by being made in it.
-func TestTheProgramIsMadeInItsGroup(t *testing.T) {
+// The program and all that it starts are in the group from the beginning, and
+// the thread that started it is not.
+func TestLauncher_StartsInItsGroup(t *testing.T) {
+	groups := cgroup.Open()
+	defer groups.Close()
+	if !groups.Has(cgroup.Tasks) {
+		t.Log("not tested: no control groups can be made here")
+		return
+	}
+	group, err := groups.New(cgroup.Limits{Tasks: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer group.Remove()
+	entry, err := group.Entry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer entry.Close()
+	s := shell("grep -c fnstore- /proc/self/cgroup")
+	s.Group, s.UID = entry, user()
+	if out, _, err := run(t, s); err != nil || strings.TrimSpace(out) == "0" {
+		t.Errorf("%q of its groups are ours, %v", out, err)
+	}
+	for _, dir := range groups.Folders(cgroup.Tasks) {
+		if b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs")); err != nil || len(b) > 0 {
+			t.Errorf("left in the group: %q, %v", b, err)
+		}
+	}
+}
+
+// With version 2 it is made in the group.
+func TestLauncher_StartsInItsGroupOfVersion2(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root may make groups at the top")
 	}
@@ -275,15 +278,14 @@ func TestTheProgramIsMadeInItsGroup(t *testing.T) {
 			return
 		}
 		defer os.Remove(dir)
-		group, err := os.Open(dir)
+		folder, err := os.Open(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer group.Close()
+		defer folder.Close()
 		s := shell("grep ^0: /proc/self/cgroup")
-		s.Cgroup, s.UID = group, user()
-		out, _, err := run(t, s)
-		if err != nil || !strings.HasSuffix(strings.TrimSpace(out), filepath.Base(dir)) {
+		s.Group, s.UID = &cgroup.Entry{Folder: folder}, user()
+		if out, _, err := run(t, s); err != nil || !strings.HasSuffix(strings.TrimSpace(out), filepath.Base(dir)) {
 			t.Errorf("it is in %q, %v", out, err)
 		}
 		return
@@ -294,17 +296,21 @@ func TestTheProgramIsMadeInItsGroup(t *testing.T) {
 // The test binary is also a parent to be killed.
 func TestMain(m *testing.M) {
 	if os.Getenv("LAUNCH_PARENT") != "" {
-		p, err := start(Spec{Path: "/bin/sleep", Args: []string{"sleep", "1000"}, UID: user()}, -1, -1)
+		l, err := New(Spec{Path: "/bin/sleep", Args: []string{"sleep", "1000"}, Dir: "/", UID: user()})
 		if err != nil {
 			panic(err)
 		}
-		fmt.Println(p)
+		p, err := l.Start(nil, nil)
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(p.Pid)
 		time.Sleep(time.Hour) // until it is killed
 	}
 	os.Exit(m.Run())
 }
 
-func TestTheProgramEndsWithItsParent(t *testing.T) {
+func TestLauncher_ProgramEndsWithItsParent(t *testing.T) {
 	parent := exec.Command("/proc/self/exe")
 	parent.Env = append(os.Environ(), "LAUNCH_PARENT=yes")
 	out, err := parent.StdoutPipe()
@@ -322,16 +328,25 @@ func TestTheProgramEndsWithItsParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = parent.Wait()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-		if err != nil || string(b) != "sleep\n" {
-			return
-		}
-		if stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); strings.Contains(string(stat), ") Z ") {
-			return // it waits for whoever collects orphans
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("it lives on")
-		}
+	await(t, "the program ends", func() bool {
+		comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		// Z is one that waits for whoever collects orphans.
+		return err != nil || string(comm) != "sleep\n" || strings.Contains(string(stat), ") Z ")
+	})
+}
+
+func TestLauncher_CloseEndsTheProgram(t *testing.T) {
+	l, err := New(Spec{Path: "/bin/sleep", Args: []string{"sleep", "1000"}, Dir: "/", UID: user()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := l.Start(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	if state, err := p.Wait(); err != nil || state.String() != "signal: killed" {
+		t.Errorf("%v, %v", state, err)
 	}
 }

@@ -1,33 +1,30 @@
 package launch
 
-import "os"
+import "fnstore/runtime/process/cgroup"
 
-// Limits that hold for every process, whatever it is.
-const (
-	MaxFiles    = 8192    // open descriptors
-	MaxTasks    = 512     // processes and threads
-	MaxFileSize = 1 << 30 // bytes of one file that it writes
-)
+// MaxTasks is how many processes and threads a program may have.
+const MaxTasks = 512
 
 // MountAt is where functions of OpenFaaS look for their secrets.
 const MountAt = "/var/openfaas/secrets"
 
-// Spec says what to run behind which walls.
+// Spec is a program and the sandbox that it runs in.
 type Spec struct {
-	Path   string     // of the program
-	Args   []string   // its argv, name included
-	Env    []string   // all of it
-	Dir    string     // that it starts in
-	UID    int        // user and group to become; 0 stays who it is
-	Groups []*os.File // that put who writes a 0 into a control group
-	// Cgroup is the folder of a version 2 control group that it is made in.
-	Cgroup *os.File
-	// CountTasks bounds processes and threads by the kernel's count of the user's.
-	// That is worth something only for a user of its own, and less than a group.
-	CountTasks bool
-	// Rules are what it may read and write; nil restricts nothing.
-	Rules *Rules
+	Path string   // of the program
+	Args []string // its argv, name included
+	Env  []string // all of it
+	Dir  string   // that it starts in
+	UID  int      // user and group to become; 0 stays who it is
+	// Run, Read and Write are files and folders that it may read and run, read, or
+	// read and write, beside those of the system; the program is one of Run. They
+	// bound it where the kernel has Landlock.
+	Run, Read, Write []string
 	// Mount is a folder that the program, and nobody else, sees at MountAt, which
 	// exists. It takes the right to mount; empty is none.
 	Mount string
+	// Group is the control group that it starts in.
+	Group *cgroup.Entry
+	// LimitTasks limits processes and threads to MaxTasks by the kernel's count of
+	// the user's. That takes a user of its own, and is worth less than a group.
+	LimitTasks bool
 }

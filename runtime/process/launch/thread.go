@@ -1,98 +1,88 @@
 package launch
 
 import (
-	"errors"
 	"os"
 	"runtime"
-	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
-// Thread starts programs from one thread that never ends. The kernel sends a
-// child its parent-death signal when the *thread* that made it ends
-// (prctl(2), PR_SET_PDEATHSIG), and the Go runtime may end a thread at any
-// time; on this one the signal means what it should: this process is gone.
-type Thread struct {
-	jobs chan job
-	quit chan struct{}
-	processors
-}
-
-type job struct {
-	plan             *Plan
-	output, listener int
-	done             chan started
-}
-
-type started struct {
-	pid int
-	err error
-}
-
-// ErrClosed is what Start says after Close.
-var ErrClosed = errors.New("the store is stopping")
-
-// NewThread makes a Thread.
-func NewThread() *Thread {
-	t := &Thread{jobs: make(chan job), quit: make(chan struct{})}
-	go t.run()
-	return t
-}
-
-func (t *Thread) run() {
-	runtime.LockOSThread() // and never unlocked: the thread ends with this function
-	unbound := unbind()
-	for {
-		select {
-		case j := <-t.jobs:
-			if unbound != nil {
-				j.done <- started{0, unbound}
-				continue
-			}
-			pid, err := t.start(j.plan, j.output, j.listener)
-			j.done <- started{pid, err}
-		case <-t.quit:
+// onThread calls do on a thread of its own, which ends with it. It is never the
+// main thread: that one cannot end, and its state is what /proc/self shows.
+func onThread(do func()) {
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with this function
+		if unix.Gettid() != unix.Getpid() {
+			do()
 			return
 		}
-	}
+		elsewhere := make(chan struct{})
+		onThread(func() {
+			close(elsewhere)
+			do()
+		})
+		<-elsewhere // the main thread is kept until then
+		runtime.UnlockOSThread()
+	}()
 }
 
-// Start starts what was planned, and gives the process, which the caller collects
-// when it has ended. Output becomes descriptors 1 and 2, listener
-// becomes 3, -1 is /dev/null, and so is 0; nothing else is handed over. An error
-// says which wall could not be put up, or why the program cannot be run; then
-// nothing has been started.
-func (t *Thread) Start(p *Plan, output, listener int) (pid int, err error) {
-	done := make(chan started, 1)
-	select {
-	case t.jobs <- job{p, output, listener, done}:
-		s := <-done
-		return s.pid, s.err
-	case <-t.quit:
-		return 0, ErrClosed
+// restrictThread restricts the calling thread, and what it will start. What
+// takes privileges comes before they are given up.
+func (s *Spec) restrictThread() error {
+	if s.Mount != "" {
+		if err := ownMounts(); err != nil {
+			return err
+		}
+		if err := unix.Mount(s.Mount, MountAt, "", unix.MS_BIND, ""); err != nil {
+			return &os.PathError{Op: "mount", Path: MountAt, Err: err}
+		}
 	}
+	if err := dropCapabilities(); err != nil {
+		return err
+	}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return os.NewSyscallError("no_new_privs", err)
+	}
+	return s.restrictFiles()
 }
 
-// Close lets the thread end. No process that it started may be left.
-func (t *Thread) Close() { close(t.quit) }
+// CanMount reports whether this process may do what Spec.Mount asks for, by
+// doing its first half. In a chroot it cannot: what is / there is no mount.
+func CanMount() bool {
+	can := make(chan bool)
+	onThread(func() { can <- ownMounts() == nil })
+	return <-can
+}
 
-// lastCap is the highest capability that the kernel knows.
-var lastCap = sync.OnceValue(func() (c uintptr) {
-	for unix.Prctl(unix.PR_CAPBSET_READ, c+1, 0, 0, 0) == nil {
-		c++
+// ownMounts gives this thread mounts that nobody else sees.
+func ownMounts() error {
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return os.NewSyscallError("unshare", err)
 	}
-	return c
-})
+	// Most systems share the root, and a mount would be seen everywhere.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		return &os.PathError{Op: "mount", Path: "/", Err: err}
+	}
+	return nil
+}
 
-// unbind takes every capability out of this thread's bounds, and so of its
-// children's: what they run has none, whatever a file says (capabilities(7)).
-// What the thread may do itself stays as it is.
-func unbind() error {
+// dropCapabilities leaves the thread those that it uses itself, and its programs
+// none: nothing is inherited, and of what a file or root would give them nothing
+// is within bounds (capabilities(7)).
+func dropCapabilities() error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var own [2]unix.CapUserData // 32 capabilities each
+	if err := unix.Capget(&header, &own[0]); err != nil {
+		return os.NewSyscallError("capget", err)
+	}
+	own[0].Inheritable, own[1].Inheritable = 0, 0
+	if err := unix.Capset(&header, &own[0]); err != nil {
+		return os.NewSyscallError("capset", err)
+	}
 	if os.Geteuid() != 0 {
-		return nil
+		return nil // no_new_privs keeps a plain user from getting any
 	}
-	for c := range lastCap() + 1 {
+	for c := uintptr(0); unix.Prctl(unix.PR_CAPBSET_READ, c, 0, 0, 0) == nil; c++ {
 		if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil {
 			return os.NewSyscallError("drop a capability", err)
 		}

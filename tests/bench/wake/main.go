@@ -1,6 +1,6 @@
 // Command wake measures how long the first call of a sleeping function takes,
 // through the whole path of a whole store with every default on: connection,
-// gateway, control group, walls, exec, readiness, answer. Beside it the same
+// gateway, control group, sandbox, exec, readiness, answer. Beside it the same
 // binary runs alone, with the same environment and a request that waits for it,
 // from exec to its first 200. Both take turns, and ratios are taken within a
 // round. It does not know how a function is started.
@@ -24,7 +24,7 @@ import (
 const (
 	section = "wake"
 	what    = "wake of hello ÷ its own exec to first 200, p50"
-	bar     = 1.5
+	bar     = 2.0
 )
 
 func main() {

@@ -8,12 +8,12 @@ import (
 	"syscall"
 )
 
-// sweep ends what a process left behind outside its process group, where no
-// control group held it: every process that was started with the same TMPDIR.
-// One that hides from that was made to hide; Walls speaks of it.
-func sweep(home string) {
+// killOrphans ends what a process left behind outside its process group, where
+// no control group has it: every process that was started with the same TMPDIR.
+// One that hides from that was made to hide, and Open has warned of it.
+func killOrphans(home string) {
 	mark := []byte("\x00TMPDIR=" + home + "\x00")
-	for range 100 { // as long as it finds any: they may start others meanwhile
+	for range 100 { // as long as there are any: they may start others meanwhile
 		found := false
 		procs, _ := filepath.Glob("/proc/[0-9]*/environ")
 		for _, p := range procs {

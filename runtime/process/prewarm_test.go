@@ -13,10 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fnstore/runtime/process/cgroup"
+	"fnstore/runtime/provider"
 )
 
 // However many callers wait for a function that sleeps, it is started once.
-func TestFiftyCallersWakeItOnce(t *testing.T) {
+func TestScaling_FiftyCallersStartOneProcess(t *testing.T) {
 	r := open(t, shortDir(t))
 	r.deploy(t, deployment("f", nil))
 	pid := r.pid(t, "f")
@@ -56,47 +57,48 @@ func TestFiftyCallersWakeItOnce(t *testing.T) {
 	}
 }
 
-// What is made ahead is used by the next process, can be missed, and is gone with
-// the function.
-func TestWhatIsMadeAheadIsUsedAndTakenAway(t *testing.T) {
+// The prewarmed sandbox is used by the next process, made again when somebody
+// removed it, and gone with the function.
+func TestPrewarm_IsUsedAndRemoved(t *testing.T) {
 	r := open(t, shortDir(t))
 	groups := func() (list []string) {
 		for _, c := range []string{cgroup.Memory, cgroup.CPU, cgroup.Tasks} {
-			list = append(list, r.walls.groups.Folders(c)...)
+			list = append(list, r.isolation.groups.Folders(c)...)
 		}
 		return list
 	}
 	home := filepath.Join(r.dir, "run", "f")
-	asleep := func() (beds []string) {
+	// atZero gives the folder that is left when the function is scaled to zero.
+	atZero := func() string {
 		t.Helper()
 		pid := r.pid(t, "f")
-		await(t, "something made ahead", func() bool { return entries(t, home) == 3 && entries(t, filepath.Join(r.dir, "sock")) == 2 }) // secrets, and two beds
+		await(t, "a prewarmed sandbox", func() bool { return entries(t, home) == 3 }) // secrets, and two sandboxes
 		if err := r.Scale(t.Context(), "f", 0); err != nil {
 			t.Fatal(err)
 		}
 		gone(t, pid)
-		await(t, "the end of what was used", func() bool { return entries(t, home) == 2 })
-		beds, err := filepath.Glob(filepath.Join(home, "[0-9]*"))
-		if err != nil || len(beds) != 1 {
-			t.Fatalf("beds %v, %v", beds, err)
+		await(t, "the end of the used one", func() bool { return entries(t, home) == 2 })
+		left, err := filepath.Glob(filepath.Join(home, "[0-9]*"))
+		if err != nil || len(left) != 1 {
+			t.Fatalf("sandboxes %v, %v", left, err)
 		}
-		return beds
+		return left[0]
 	}
 	r.deploy(t, deployment("f", nil))
-	bed := asleep()[0]
-	ahead := groups()
-	if got := r.get(t, "f", "/env"); !strings.Contains(got, `"TMPDIR=`+bed+`"`) {
-		t.Errorf("it does not run in %s: %s", bed, got)
+	prewarmed := atZero()
+	theirs := groups()
+	if got := r.get(t, "f", "/env"); !strings.Contains(got, `"TMPDIR=`+prewarmed+`"`) {
+		t.Errorf("it does not run in %s: %s", prewarmed, got)
 	}
-	for _, dir := range ahead {
+	for _, dir := range theirs {
 		if b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs")); err != nil || len(b) == 0 {
 			t.Errorf("nobody is in %s: %q, %v", dir, b, err)
 		}
 	}
-	if err := os.RemoveAll(asleep()[0]); err != nil {
+	if err := os.RemoveAll(atZero()); err != nil {
 		t.Fatal(err)
 	}
-	asleep() // it has been woken
+	atZero() // it was started
 	if err := r.Delete(t.Context(), "f"); err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +124,7 @@ func await(t *testing.T, what string, ok func() bool) {
 // A function whose limit is too small for its own environment cannot be
 // started, and who starts it shares its memory with it until then: neither the
 // store nor another function comes to harm.
-func TestATinyLimitHurtsNobodyElse(t *testing.T) {
+func TestLimits_TinyMemoryHurtsNobodyElse(t *testing.T) {
 	r := open(t, shortDir(t))
 	r.deploy(t, deployment("other", nil))
 	bystander := r.pid(t, "other")
@@ -139,40 +141,44 @@ func TestATinyLimitHurtsNobodyElse(t *testing.T) {
 	}
 }
 
-// Every process that ends before it accepts leaves the question that it was asked
-// in its listener's queue. When that is full the next one is asked once it
-// accepts, and started all the same.
-func TestAFullQueueIsAskedLater(t *testing.T) {
-	all := sockets(shortDir(t))
-	s, made, err := all.take()
-	if err != nil || made || s.asked == nil {
-		t.Fatal(s, made, err)
-	}
-	defer s.Close()
-	const most = 100
-	if err := s.descriptor(func(fd int) error { return unix.Listen(fd, 3) }); err != nil { // a short queue
+// A process that ends before it accepts leaves the connections to it in the
+// socket's queue. When that is full the next one is started all the same.
+func TestListener_FullQueueIsNoObstacle(t *testing.T) {
+	r := open(t, shortDir(t))
+	image, err := r.backend.Fetch(t.Context(), "f")
+	if err != nil {
 		t.Fatal(err)
 	}
-	var left []net.Conn
-	for s.asked != nil && len(left) < most {
-		left = append(left, s.asked)
-		s.asked = nil
-		s.ask()
+	program, err := r.backend.Prepare(provider.Spec{Deployment: deployment("f", nil), Image: image, Home: filepath.Join(r.dir, "run", "f")})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if len(left) == most {
-		t.Fatal("the queue has no end")
+	defer program.Close()
+	seat, err := program.Seat("f-1")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, c := range left {
-		_ = c.Close()
+	defer seat.Close()
+	l := seat.(*listener)
+	if err := unix.Listen(int(l.socket.Fd()), 3); err != nil { // a short queue
+		t.Fatal(err)
 	}
-	for range left {
-		c, err := s.Accept()
+	for n := 0; ; n++ {
+		c, err := net.Dial("unix", l.path)
 		if err != nil {
-			t.Fatal(err)
+			break
 		}
 		_ = c.Close()
+		if n == 100 {
+			t.Fatal("the queue has no end")
+		}
 	}
-	if s.ask(); s.asked == nil {
-		t.Error("it is not asked any more")
+	p, err := seat.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := p.AwaitReady(t.Context()); err != nil {
+		t.Error(err)
+	}
+	p.Stop(time.Minute)
 }
