@@ -23,7 +23,8 @@ func writeEnv(path string, vars []variable) error {
 	return secrets.WriteFile(path, []byte(b.String()), 0o600)
 }
 
-// readEnv reads what writeEnv wrote.
+// readEnv reads what writeEnv wrote. From there on this process trusts the
+// certificate that the file names, as a shell that has read the file does.
 func readEnv(path string) (map[string]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -36,6 +37,11 @@ func readEnv(path string) (map[string]string, error) {
 		name, value, ok := strings.Cut(strings.TrimPrefix(lines.Text(), "export "), "=")
 		if ok && len(value) >= 2 {
 			vars[name] = strings.ReplaceAll(value[1:len(value)-1], `'\''`, "'")
+		}
+	}
+	if file := vars["SSL_CERT_FILE"]; file != "" && os.Getenv("SSL_CERT_FILE") == "" {
+		if err := os.Setenv("SSL_CERT_FILE", file); err != nil {
+			return nil, err
 		}
 	}
 	return vars, lines.Err()
