@@ -67,10 +67,7 @@ func (st *store) startGateway(written *logs.Store) error {
 	}
 	g = gateway.New(gateway.Config{
 		Provider: changing{st.functions, &st.changes},
-		Take: func(name string, fits func(*types.FunctionDeployment) bool) (gateway.Taken, int64, bool) {
-			return st.functions.Take(name, fits)
-		},
-		Secrets: st.vault, Logs: written, User: adminUser, Password: password,
+		Secrets:  st.vault, Logs: written, User: adminUser, Password: password,
 		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: append(queueRoutes(st.pool), st.changes.telling(versionRoutes(st.functions))...),
 		Enqueue: st.enqueue,
 		Cancel: func(ctx context.Context, callID string) (bool, error) {

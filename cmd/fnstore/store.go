@@ -141,7 +141,7 @@ func server(part string, h http.Handler) *http.Server {
 // serve runs a server on the listener until the store stops.
 func (st *store) serve(l net.Listener, part string, h http.Handler) { st.run(l, part, server(part, h)) }
 
-// run is serve for a server of another kind.
+// run is serve for a server that is made already.
 func (st *store) run(l net.Listener, part string, srv interface {
 	Serve(net.Listener) error
 	Shutdown(context.Context) error

@@ -41,7 +41,7 @@ func (a *answer) Read(b []byte) (int, error) {
 func (a *answer) finish() {
 	a.over = true
 	whole := a.sent.whole()
-	if !a.stop() || a.last || !whole || a.c.in.Buffered() > 0 || len(a.c.ahead) > 0 {
+	if !a.stop() || a.last || !whole || a.c.in.Buffered() > 0 {
 		a.drop()
 		return
 	}

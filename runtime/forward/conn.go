@@ -16,8 +16,7 @@ type conn struct {
 	net.Conn
 	s       *Server
 	in      *bufio.Reader
-	ahead   []byte // that was read of an answer by somebody else
-	allow   int64  // bytes that may still be read
+	allow   int64 // bytes that may still be read
 	since   time.Time
 	unheard bool // nothing of an answer has come
 }
@@ -34,13 +33,7 @@ func (c *conn) Read(b []byte) (int, error) {
 		return 0, ErrHead
 	}
 	b = b[:min(int64(len(b)), c.allow)]
-	n, err := 0, error(nil)
-	if len(c.ahead) > 0 {
-		n = copy(b, c.ahead)
-		c.ahead = c.ahead[n:]
-	} else {
-		n, err = c.Conn.Read(b)
-	}
+	n, err := c.Conn.Read(b)
 	c.allow -= int64(n)
 	c.unheard = c.unheard && n == 0
 	return n, err

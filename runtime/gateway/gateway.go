@@ -20,7 +20,6 @@ import (
 	"fnstore/kit/fault"
 	"fnstore/kit/queue"
 	"fnstore/kit/wire"
-	"fnstore/runtime/express"
 	"fnstore/runtime/secrets"
 )
 
@@ -37,16 +36,15 @@ type Provider interface {
 	Get(ctx context.Context, name string) (types.FunctionStatus, error)
 	List(context.Context) ([]types.FunctionStatus, error)
 	Scale(ctx context.Context, name string, replicas int) error
+	// Acquire finds a replica and counts a call in until release, which may be
+	// called again. An error with a method MaxInflight is of a function whose
+	// replicas have as many calls as they take.
 	Acquire(ctx context.Context, name string) (transport http.RoundTripper, release func(), err error)
 }
 
 // Config is what a gateway needs.
 type Config struct {
 	Provider Provider
-	// Take gives a replica that is ready, without waiting, of a function whose
-	// deployment fits. full is what each takes at once, when it is known that none
-	// takes more. nil where there is no such way.
-	Take     func(function string, fits func(*types.FunctionDeployment) bool) (t Taken, full int64, ok bool)
 	Secrets  *secrets.Store
 	Logs     plogs.Requester
 	User     string
@@ -151,10 +149,6 @@ func (g *Gateway) routes() {
 // ServeHTTP routes on the path as it was sent. Nothing is redirected to a
 // cleaner spelling: what does not name a thing exactly names nothing.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if b := express.From(r.Context()); b != nil {
-		g.resume(w, r, b)
-		return
-	}
 	id := callID(r)
 	r.Header.Set(wire.CallID, id)
 	w.Header().Set(wire.CallID, id)

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"fnstore/runtime/ingress"
 )
 
 // hopByHop headers speak of one connection (RFC 9110 section 7.6.1). Those that
@@ -61,14 +63,12 @@ func (g *Gateway) functionHeaders(r *http.Request, start time.Time) http.Header 
 	}
 	h["X-Start-Time"] = []string{strconv.FormatInt(start.UnixNano(), 10)}
 	h["X-Forwarded-Host"] = []string{r.Host}
-	h["X-Forwarded-Proto"] = forwardedProto
+	h["X-Forwarded-Proto"] = []string{ingress.Scheme(r)}
 	if ip, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		h["X-Forwarded-For"] = []string{ip}
 	}
 	return h
 }
-
-var forwardedProto = []string{"http"}
 
 // withhold takes the operator's credentials away, which are nobody else's.
 func (g *Gateway) withhold(h http.Header) {

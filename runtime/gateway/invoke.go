@@ -30,6 +30,7 @@ type call struct {
 	timeout  time.Duration
 	body     *paced // nil for none
 	duplex   bool   // the answer may begin before the body has ended
+	release  func() // frees the call's place in its replica
 }
 
 // invoke sends the request to the function that rest names.
@@ -76,11 +77,11 @@ func (g *Gateway) invoke(w *recorder, r *http.Request, rest string) {
 	defer over()
 	transport, release, err := g.cfg.Provider.Acquire(ctx, name)
 	if err != nil {
-		fail(w, r, err)
+		c.notAcquired(counted, err)
 		return
 	}
 	defer release()
-
+	c.release = release
 	counted.begin()
 	defer func() { g.metrics.end(counted, w.status(), time.Since(start)) }()
 	c.send(ctx, transport)

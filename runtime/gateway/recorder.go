@@ -58,4 +58,4 @@ func (r *recorder) status() int {
 }
 
 // buffers are lent to copy bodies with.
-var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+var buffers = sync.Pool{New: func() any { return new([maxBuffered]byte) }}

@@ -131,10 +131,25 @@ func (c *call) copyBody(res *http.Response) error {
 		}
 		to = prompt{c.w, control}
 	}
-	b := buffers.Get().(*[32 << 10]byte)
+	b := buffers.Get().(*[maxBuffered]byte)
 	defer buffers.Put(b)
-	_, err := io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{res.Body}, b[:])
+	_, err := io.CopyBuffer(struct{ io.Writer }{to}, releasing{c, res.Body}, b[:])
 	return err
+}
+
+// releasing frees the call's place when the function has said all: before the
+// client has the end, since its next call would find the place taken.
+type releasing struct {
+	c    *call
+	body io.Reader
+}
+
+func (r releasing) Read(b []byte) (int, error) {
+	n, err := r.body.Read(b)
+	if err == io.EOF {
+		r.c.release()
+	}
+	return n, err
 }
 
 // prompt is a writer that keeps nothing back.
