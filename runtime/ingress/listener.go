@@ -24,22 +24,14 @@ const refusing = 256
 // Retry-After) and closed, and never waits in a queue that nobody sees. A silent
 // limit only closes it.
 func limit(l net.Listener, total, perAddress int, exempt func(netip.Addr) bool, silent bool) net.Listener {
-	return &limited{
-		Listener: l, total: total, perAddress: perAddress, exempt: exempt, silent: silent,
-		from: map[netip.Addr]int{}, refuse: make(chan struct{}, refusing),
-	}
+	return &limited{Listener: l, places: newPlaces(total, perAddress, exempt), silent: silent, refuse: make(chan struct{}, refusing)}
 }
 
 type limited struct {
 	net.Listener
-	total, perAddress int
-	exempt            func(netip.Addr) bool
-	silent            bool
-	refuse            chan struct{}
-
-	mu   sync.Mutex
-	open int
-	from map[netip.Addr]int
+	places *places
+	silent bool
+	refuse chan struct{}
 }
 
 func (l *limited) Accept() (net.Conn, error) {
@@ -48,9 +40,8 @@ func (l *limited) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		addr := l.counts(c)
-		if l.enter(addr) {
-			return &counted{Conn: c, leave: sync.OnceFunc(func() { l.leave(addr) })}, nil
+		if leave := l.places.enter(addressOf(c.RemoteAddr().String())); leave != nil {
+			return &counted{Conn: c, leave: sync.OnceFunc(leave)}, nil
 		}
 		if l.silent {
 			_ = c.Close()
@@ -65,42 +56,6 @@ func (l *limited) Accept() (net.Conn, error) {
 		default:
 			_ = c.Close()
 		}
-	}
-}
-
-// counts is the address that the connection counts for; the zero one means none
-// in particular.
-func (l *limited) counts(c net.Conn) netip.Addr {
-	addr := addressOf(c.RemoteAddr().String())
-	if addr.IsLoopback() || l.exempt(addr) {
-		return netip.Addr{}
-	}
-	if addr.Is6() {
-		network, _ := addr.Prefix(64) // one client has all of it
-		return network.Addr()
-	}
-	return addr
-}
-
-func (l *limited) enter(addr netip.Addr) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open >= l.total || addr.IsValid() && l.from[addr] >= l.perAddress {
-		return false
-	}
-	l.open++
-	if addr.IsValid() {
-		l.from[addr]++
-	}
-	return true
-}
-
-func (l *limited) leave(addr netip.Addr) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.open--
-	if l.from[addr]--; l.from[addr] <= 0 {
-		delete(l.from, addr)
 	}
 }
 

@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"crypto/tls"
+	"log"
 	"net"
 	"net/http"
 	"time"
@@ -29,6 +30,11 @@ type Server struct {
 func (in *Ingress) Server(srv *http.Server) *Server {
 	srv.Handler = in.withClients(srv.Handler)
 	if in.certificate != nil {
+		if srv.ErrorLog == nil {
+			srv.ErrorLog = log.Default()
+		}
+		srv.ErrorLog = log.New(&quiet{to: srv.ErrorLog, now: time.Now}, "", 0)
+		srv.Handler = in.withStreams(srv.Handler, MaxStreamsPerAddress, DefaultStreamStall)
 		srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: in.certificate.get}
 		srv.HTTP2 = &http.HTTP2Config{
 			MaxConcurrentStreams: maxStreams,

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,20 +21,14 @@ import (
 // start runs a store whose one function is probe.
 func start(t *testing.T, env ...string) *storetest.Store {
 	t.Helper()
-	root, err := filepath.Abs("../../..")
+	here, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	for from, to := range map[string]string{
-		"tests/conform/ingress/testdata/stack.yml":   "stack.yml",
-		"tests/conform/ingress/testdata/probe":       "probe",
-		"template/golang-middleware":                 "template/golang-middleware",
-		"template/golang-middleware/function/go.mod": "probe/go.mod",
-	} {
-		put(t, filepath.Join(root, from), filepath.Join(dir, to))
-	}
-	return storetest.Start(t, append(env, "FNSTORE_STACK="+filepath.Join(dir, "stack.yml"))...)
+	probe := filepath.Join(t.TempDir(), "probe") // a copy: it needs a go.mod to be built
+	put(t, filepath.Join(here, "testdata/probe"), probe)
+	put(t, filepath.Join(here, "../../../template/golang-middleware/function/go.mod"), filepath.Join(probe, "go.mod"))
+	return storetest.Start(t, append(env, "FNSTORE_STACK="+filepath.Join(here, "testdata/stack.yml"), "PROBE_DIR="+probe)...)
 }
 
 // put copies a file or a folder.
@@ -96,7 +91,7 @@ func tryCurl(t *testing.T, args ...string) (answer, error) {
 	if err != nil {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {
-			err = errors.New("curl " + strings.Join(args, " ") + ": " + string(exit.Stderr))
+			err = fmt.Errorf("curl %.400s: %s", strings.Join(args, " "), exit.Stderr)
 		}
 		return answer{}, err
 	}

@@ -68,7 +68,9 @@ func callsOverTLS(t *testing.T, s *storetest.Store, cert string) {
 	for i := range 70 {
 		many = append(many, "-H", fmt.Sprintf("X-Long-%d: %s", i, strings.Repeat("a", 1000)))
 	}
-	curl(t, append(many, call)...).wants(t, "70 kB of headers", "431", "2")
+	if a, err := tryCurl(t, append(many, call)...); err == nil && a.code != "431" { // else the connection ended
+		t.Errorf("70 kB of headers: %+v", a)
+	}
 	curl(t, append(named, call)...).wants(t, "the call after", "200", "2")
 
 	// 200 calls at once on one connection: the client waits for a stream.
@@ -84,6 +86,7 @@ func callsOverTLS(t *testing.T, s *storetest.Store, cert string) {
 // page uses /ui/ as a browser does, which says where a request comes from.
 func page(t *testing.T, s *storetest.Store, base string, args ...string) {
 	t.Helper()
+	curl(t, append(args, "--http2", base+"/ui/")...).wants(t, "without a password", "401", "2")
 	args = append(args, "--http2", "-u", s.User+":"+s.Password)
 	a := curl(t, append(args, base+"/ui/")...)
 	a.wants(t, "the page", "200", "2")
@@ -98,7 +101,6 @@ func page(t *testing.T, s *storetest.Store, base string, args ...string) {
 		}
 		curl(t, call...).wants(t, "a call from "+origin, code, "2")
 	}
-	curl(t, "--http2", args[0], args[1], base+"/ui/").wants(t, "without a password", "401", "2")
 }
 
 // ownCalls are what the store does itself, and its commands.
@@ -112,7 +114,7 @@ func ownCalls(t *testing.T, s *storetest.Store, cert string) {
 		}
 	}
 	settles(t, "delivery of "+id, func() bool {
-		return strings.Contains(curl(t, "--cacert", cert, "-u", s.User+":"+s.Password, s.URL+"/system/calls/"+url.PathEscape(id)).body, `"succeeded"`)
+		return strings.Contains(curl(t, "--cacert", cert, "-u", s.User+":"+s.Password, s.URL+"/system/calls/"+url.PathEscape(id)).body, `"done"`)
 	})
 	invoke := s.Command("invoke", "probe")
 	invoke.Stdin = strings.NewReader("hello")
