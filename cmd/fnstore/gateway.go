@@ -11,6 +11,7 @@ import (
 	"fnstore/kit/caller"
 	"fnstore/kit/queue"
 	"fnstore/runtime/gateway"
+	"fnstore/runtime/ingress"
 	"fnstore/runtime/logs"
 	"fnstore/runtime/ui"
 )
@@ -69,12 +70,12 @@ func (st *store) startGateway(written *logs.Store) error {
 		Provider: changing{st.functions, &st.changes},
 		Secrets:  st.vault, Logs: written, User: adminUser, Password: password,
 		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: append(queueRoutes(st.pool), st.changes.telling(versionRoutes(st.functions))...),
-		Enqueue: st.enqueue,
+		Scheme: ingress.Scheme, Enqueue: st.enqueue,
 		Cancel: func(ctx context.Context, callID string) (bool, error) {
 			return queue.Cancel(ctx, st.pool, callID)
 		},
 	})
-	st.run(public, "gateway", st.ingress.Server(server("gateway", g)))
+	st.run(gateway.CutStalled(public, gateway.DefaultStall), "gateway", st.ingress.Server(server("gateway", g)))
 	st.serve(internal, "internal gateway", g)
 	st.serve(metrics, "metrics", g.Metrics())
 	return nil

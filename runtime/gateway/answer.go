@@ -12,12 +12,12 @@ import (
 	"fnstore/kit/wire"
 )
 
-// maxHeaders is the most that the headers of a function's answer may have, in
-// bytes: what clients commonly take.
-const maxHeaders = 64 << 10
+// MaxHeaders is the most that the headers of a request or of a function's answer
+// may have, in bytes: what clients commonly take.
+const MaxHeaders = 64 << 10
 
 func tooMuch(size int) error {
-	return fault.New(fault.BadGateway, "function_headers_too_large", "the headers of the function's answer have %d bytes or more, %d are the most", size, maxHeaders)
+	return fault.New(fault.BadGateway, "function_headers_too_large", "the headers of the function's answer have %d bytes or more, %d are the most", size, MaxHeaders)
 }
 
 // sound refuses an answer that no client could be given.
@@ -29,7 +29,7 @@ func sound(res *http.Response) error {
 		}
 	}
 	switch {
-	case size > maxHeaders:
+	case size > MaxHeaders:
 		return tooMuch(size)
 	case res.StatusCode < 100 || res.StatusCode > 999:
 		return fault.New(fault.BadGateway, "function_bad_answer", "the function answered with the status %d, which is none", res.StatusCode)

@@ -26,9 +26,6 @@ import (
 // Namespace is the one namespace there is.
 const Namespace = "openfaas-fn"
 
-// Functions begins the paths of calls.
-const Functions = "/function/"
-
 // Provider runs functions. Its errors are faults where the caller is to blame.
 type Provider interface {
 	Deploy(context.Context, types.FunctionDeployment) error
@@ -58,9 +55,12 @@ type Config struct {
 	// MaxInflight bounds the calls of functions under way; 0 means 800. What an
 	// operator asks is not counted, so that it is answered when nothing else is.
 	MaxInflight int
-	// Patience is how long a client may keep its call waiting: with the pauses of
-	// its body in all, and with each 32 KiB of the answer; 0 means 10 s.
+	// Patience is how long the pauses of a request's body may be in all; 0 means
+	// DefaultStall.
 	Patience time.Duration
+	// Scheme is how the client sent a request, "http" or "https"; nil means as it
+	// arrived here.
+	Scheme func(*http.Request) string
 	// Enqueue commits a message; nil for a gateway without a queue. Cancel ends
 	// the messages with a call id that wait, and reports whether there were any.
 	Enqueue func(context.Context, queue.New) (queue.Accepted, error)
@@ -95,7 +95,10 @@ func New(cfg Config) *Gateway {
 		cfg.Timeout = 60 * time.Second
 	}
 	if cfg.Patience == 0 {
-		cfg.Patience = 10 * time.Second
+		cfg.Patience = DefaultStall
+	}
+	if cfg.Scheme == nil {
+		cfg.Scheme = scheme
 	}
 	if cfg.MaxInflight == 0 {
 		cfg.MaxInflight = 800
@@ -149,10 +152,13 @@ func (g *Gateway) routes() {
 // ServeHTTP routes on the path as it was sent. Nothing is redirected to a
 // cleaner spelling: what does not name a thing exactly names nothing.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	tooLong := checkHead(r) // before we add to it
 	id := callID(r)
 	r.Header.Set(wire.CallID, id)
 	w.Header().Set(wire.CallID, id)
-	if len(r.TransferEncoding) > 0 {
+	// What a call before this one has set on the connection holds no longer.
+	_ = http.NewResponseController(w).SetWriteDeadline(noDeadline)
+	if len(r.TransferEncoding) > 0 && r.ProtoMajor == 1 {
 		// The server drops a Content-Length beside chunks and does not tell. RFC 9112
 		// section 6.3 has such a connection end, since someone before us may have
 		// gone by the length and taken what follows for a body.
@@ -163,17 +169,20 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		notAllowed(w, r)
 		return
 	}
+	if tooLong != nil {
+		w.Header().Set("Connection", "close") // as net/http does with longer ones
+		fail(w, r, tooLong)
+		return
+	}
 	raw, err := rawPath(r)
 	if err != nil {
-		wire.Fail(&recorder{ResponseWriter: w, patience: g.cfg.Patience}, r, err)
+		wire.Fail(w, r, err)
 		return
 	}
-	if rest, ok := strings.CutPrefix(raw, Functions); ok {
-		g.invoke(&recorder{ResponseWriter: w, patience: g.cfg.Patience}, r, rest)
+	if rest, ok := strings.CutPrefix(raw, "/function/"); ok {
+		g.invoke(&recorder{ResponseWriter: w}, r, rest)
 		return
 	}
-	// A call before this one may have left its deadline on the connection.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	switch {
 	case strings.HasPrefix(raw, "/async-function/"):
 		g.async(w, r, raw[len("/async-function/"):])

@@ -75,6 +75,13 @@ func (g *Gateway) invoke(w *recorder, r *http.Request, rest string) {
 	c := &call{g: g, w: w, r: r, function: name, path: path, start: start, timeout: g.timeout(s.EnvVars), body: body}
 	ctx, over := g.expiry.begin(c)
 	defer over()
+	if c.timeout > 0 { // a client that takes its answer byte by byte
+		_ = http.NewResponseController(w).SetWriteDeadline(start.Add(c.timeout + DefaultStall))
+	}
+	if err := c.readShort(); err != nil {
+		c.broken(err)
+		return
+	}
 	transport, release, err := g.cfg.Provider.Acquire(ctx, name)
 	if err != nil {
 		c.notAcquired(counted, err)

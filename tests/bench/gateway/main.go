@@ -98,7 +98,7 @@ func serve(binary string) error {
 	}
 	g := gateway.New(gateway.Config{Provider: backend, Secrets: vault, Logs: written, User: "admin", Password: "bench", Version: "bench"})
 	srv := &http.Server{Handler: g, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 60 * time.Second, MaxHeaderBytes: 64 << 10}
-	go func() { _ = public.Server(srv).Serve(l) }()
+	go func() { _ = public.Server(srv).Serve(gateway.CutStalled(l, gateway.DefaultStall)) }()
 	fmt.Println(l.Addr())
 	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
 	return srv.Close()
