@@ -40,7 +40,7 @@ func New(c Config) (*Ingress, error) {
 	}
 	address, err := netip.ParseAddr(c.Address)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %q: it is not an IP address, such as 127.0.0.1, 0.0.0.0 or ::", c.Address)
+		return nil, fmt.Errorf("listen on %q: it is not an IP address, such as 127.0.0.1 or 0.0.0.0", c.Address)
 	}
 	in := &Ingress{address: address, port: c.Port}
 	if in.proxies, err = parseProxies(c.TrustedProxies); err != nil {
