@@ -63,9 +63,10 @@ chaos: ## what holds when things break, at full length, some 8 minutes (CHAOS_SE
 	@CHAOS=full CI=true $(GO) test -vet=off -count=1 -timeout 30m -v ./tests/chaos
 	@CHAOS=full $(GO) test -vet=off -count=1 -timeout 30m -v ./tests/conform/gateway -run '^TestPipelined_'
 
-test-faas-cli: ## the real faas-cli against a whole store (FAAS_CLI=path; UPDATE=1 writes docs/faas-cli.md)
+test-faas-cli: ## the real faas-cli against whole stores (FAAS_CLI=path; UPDATE=1 writes docs/faas-cli.md)
 	@[ -x '$(FAAS_CLI)' ] || { echo 'FAAS_CLI=path names no faas-cli'; exit 1; }
 	@FAAS_CLI='$(abspath $(FAAS_CLI))' $(GO) test -count=1 -timeout 10m ./tests/conform/faascli $(if $(UPDATE),-args -update)
+	@FAAS_CLI='$(abspath $(FAAS_CLI))' $(GO) test -count=1 -timeout 10m ./tests/conform/ingress
 
 # Quiet when all is well.
 lint: ## gofmt, vet, staticcheck, govulncheck, go.mod, scripts, the laws of tests/law

@@ -2,7 +2,7 @@
 # Installs the Debian packages that the store needs, when they are missing.
 #
 #   sh scripts/deps.sh run    Postgres and Redis, for `make up`
-#   sh scripts/deps.sh test   also Chromium, for `make test`
+#   sh scripts/deps.sh test   also Chromium, curl and nginx, for `make test`
 #   sh scripts/deps.sh docker only a container engine, for tests that root runs
 #
 # Only the programs are wanted: the store runs private instances of its own. So no
@@ -39,7 +39,10 @@ missing() {
 	fi
 	postgres_there || printf 'postgresql '
 	redis_there || printf 'redis-tools '
-	[ "$1" != test ] || chromium_there || printf 'chromium '
+	[ "$1" = test ] || return 0
+	chromium_there || printf 'chromium '
+	have curl || printf 'curl '
+	have nginx || printf 'nginx '
 }
 
 what=${1:-run}
@@ -131,6 +134,14 @@ fi
 if [ "$what" = docker ] && have systemctl; then
 	systemctl disable --quiet docker.service docker.socket containerd.service >>"$log" 2>&1 || :
 fi
+
+# Nor shall a proxy that was installed for a test.
+case "$want" in
+*nginx*)
+	rm -f /etc/systemd/system/multi-user.target.wants/nginx.service
+	! have update-rc.d || update-rc.d nginx disable >>"$log" 2>&1 || :
+	;;
+esac
 
 left=$(missing "$what")
 [ -z "$left" ] || die "installed, and still missing: ${left% }"

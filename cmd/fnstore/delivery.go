@@ -15,7 +15,7 @@ const concurrency = 10
 func (st *store) startDelivery(ctx context.Context) error {
 	d, err := delivery.Open(ctx, delivery.Config{
 		Postgres: st.pg.URL(),
-		Gateway:  "http://" + st.gatewayAddr,
+		Gateway:  st.internalURL,
 		EventKey: func() (string, error) { b, err := st.vault.Read(caller.Secret); return string(b), err },
 		Functions: func(ctx context.Context) ([]delivery.Function, error) {
 			list, err := st.functions.List(ctx)

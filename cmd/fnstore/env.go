@@ -2,7 +2,10 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 
@@ -23,7 +26,8 @@ func writeEnv(path string, vars []variable) error {
 	return secrets.WriteFile(path, []byte(b.String()), 0o600)
 }
 
-// readEnv reads what writeEnv wrote.
+// readEnv reads what writeEnv wrote. From there on this process trusts the
+// certificate that it names, as programs of a shell that has read the file do.
 func readEnv(path string) (map[string]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -38,5 +42,20 @@ func readEnv(path string) (map[string]string, error) {
 			vars[name] = strings.ReplaceAll(value[1:len(value)-1], `'\''`, "'")
 		}
 	}
+	if file := vars["SSL_CERT_FILE"]; file != "" {
+		trust(file)
+	}
 	return vars, lines.Err()
+}
+
+// trust adds a certificate to those that this process trusts anyway. A file that
+// cannot be read adds none, which the next call over TLS says.
+func trust(file string) {
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if pem, err := os.ReadFile(file); err == nil && roots.AppendCertsFromPEM(pem) {
+		http.DefaultTransport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: roots}
+	}
 }

@@ -11,11 +11,14 @@ import (
 	"fnstore/kit/caller"
 	"fnstore/kit/queue"
 	"fnstore/runtime/gateway"
+	"fnstore/runtime/ingress"
 	"fnstore/runtime/logs"
 	"fnstore/runtime/ui"
 )
 
-// startGateway opens the gateway with its page, and the metrics beside it.
+// startGateway opens the gateway with its page, and the metrics beside it. The
+// store's own calls come to a port on loopback, so they need neither the public
+// address nor its certificate, and a full public port does not hold them up.
 func (st *store) startGateway(written *logs.Store) error {
 	password, err := st.creds.get(gatewayPassword)
 	if err != nil {
@@ -25,16 +28,21 @@ func (st *store) startGateway(written *logs.Store) error {
 	if err != nil {
 		return err
 	}
-	main, err := listen(st.set.GatewayPort)
+	public, err := st.ingress.Listen()
 	if err != nil {
+		return err
+	}
+	internal, err := listen(0)
+	if err != nil {
+		_ = public.Close()
 		return err
 	}
 	metrics, err := listen(st.set.MetricsPort)
 	if err != nil {
-		_ = main.Close()
+		_, _ = public.Close(), internal.Close()
 		return err
 	}
-	st.gatewayAddr, st.metricsAddr = main.Addr().String(), metrics.Addr().String()
+	st.gatewayURL, st.internalURL, st.metricsAddr = st.ingress.URL(public), "http://"+internal.Addr().String(), metrics.Addr().String()
 	var g *gateway.Gateway
 	page, err := ui.New(ui.Config{
 		Functions: func(ctx context.Context) ([]types.FunctionStatus, error) { return g.Functions(ctx) },
@@ -44,7 +52,7 @@ func (st *store) startGateway(written *logs.Store) error {
 		S3:         "http://" + s3Admin + ":" + admin + "@" + st.s3Addr,
 		Uploads:    "uploads",
 		Thumbnails: "thumbnails",
-		Gateway:    "http://" + st.gatewayAddr,
+		Gateway:    st.internalURL,
 		Sign: func(h http.Header, method, target string, body []byte) error {
 			key, err := st.vault.Read(caller.Secret)
 			if err == nil {
@@ -55,19 +63,20 @@ func (st *store) startGateway(written *logs.Store) error {
 		Version: version,
 	})
 	if err != nil {
-		_, _ = main.Close(), metrics.Close()
+		_, _, _ = public.Close(), internal.Close(), metrics.Close()
 		return err
 	}
 	g = gateway.New(gateway.Config{
 		Provider: changing{st.functions, &st.changes},
 		Secrets:  st.vault, Logs: written, User: adminUser, Password: password,
 		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: append(queueRoutes(st.pool), st.changes.telling(versionRoutes(st.functions))...),
-		Enqueue: st.enqueue,
+		Scheme: ingress.Scheme, Enqueue: st.enqueue,
 		Cancel: func(ctx context.Context, callID string) (bool, error) {
 			return queue.Cancel(ctx, st.pool, callID)
 		},
 	})
-	st.serve(gateway.CutStalled(gateway.Limit(main, gateway.MaxConns, gateway.MaxConnsPerIP), gateway.DefaultStall), "gateway", g)
+	st.run(gateway.CutStalled(public, gateway.DefaultStall), "gateway", st.ingress.Server(server("gateway", g)))
+	st.serve(internal, "internal gateway", g)
 	st.serve(metrics, "metrics", g.Metrics())
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"fnstore/runtime/ingress"
 	"fnstore/runtime/stackfile"
 )
 
@@ -21,9 +22,18 @@ type settings struct {
 	MetricsPort  int    `default:"8082" env:"FNSTORE_METRICS_PORT" help:"Prometheus metrics." placeholder:"PORT"`
 	RegistryPort int    `default:"5000" env:"FNSTORE_REGISTRY_PORT" help:"OCI registry." placeholder:"PORT"`
 	S3Port       int    `name:"s3-port" default:"9000" env:"FNSTORE_S3_PORT" help:"S3." placeholder:"PORT"`
+	Listen       string `default:"127.0.0.1" env:"FNSTORE_LISTEN" help:"IP address of the gateway; beyond loopback it needs a certificate or trusted proxies." placeholder:"ADDR"`
+	TLSCert      string `name:"tls-cert" env:"FNSTORE_TLS_CERT" help:"Certificate chain of the gateway (PEM), which then speaks HTTPS and HTTP/2; read again when it changes." placeholder:"FILE"`
+	TLSKey       string `name:"tls-key" env:"FNSTORE_TLS_KEY" help:"Key of the certificate (PEM)." placeholder:"FILE"`
+	Proxies      string `name:"trusted-proxies" env:"FNSTORE_TRUSTED_PROXIES" help:"Addresses and CIDR ranges of proxies, with commas between them, whose X-Forwarded-* and Forwarded are taken." placeholder:"CIDR,…"`
 	Backend      string `enum:"process,docker" default:"process" env:"FNSTORE_BACKEND" help:"How functions run: as processes, or as containers of the Docker engine at DOCKER_HOST (${enum})."`
 	Postgres     string `env:"FNSTORE_POSTGRES_URL" help:"A Postgres of yours; without it the store runs its own." placeholder:"URL"`
 	Redis        string `env:"FNSTORE_REDIS_URL" help:"A Redis of yours; without it the store runs its own." placeholder:"URL"`
+}
+
+// ingress is the gateway's public port as the settings have it.
+func (s *settings) ingress() (*ingress.Ingress, error) {
+	return ingress.New(ingress.Config{Address: s.Listen, Port: s.GatewayPort, CertFile: s.TLSCert, KeyFile: s.TLSKey, TrustedProxies: s.Proxies})
 }
 
 // path is a file or folder of the state.

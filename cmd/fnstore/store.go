@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"fnstore/runtime/image/registry"
+	"fnstore/runtime/ingress"
 	"fnstore/runtime/objects"
 	"fnstore/runtime/provider"
 	"fnstore/runtime/secrets"
@@ -42,7 +43,9 @@ type store struct {
 	s3Addr       string
 	functions    *provider.Provider
 	changes      changes
-	gatewayAddr  string
+	ingress      *ingress.Ingress // of the gateway
+	gatewayURL   string           // for clients
+	internalURL  string           // for the store itself
 	metricsAddr  string
 
 	stops []func(context.Context)
@@ -62,6 +65,9 @@ func (st *store) stop(ctx context.Context) {
 
 // start brings the store up. On an error the caller stops what did start.
 func (st *store) start(ctx context.Context) (err error) {
+	if st.ingress, err = st.set.ingress(); err != nil {
+		return err
+	}
 	st.creds = credentials{st.set.path("credentials")}
 	if st.vault, err = secrets.Open(st.set.path("secrets")); err != nil {
 		return err
@@ -133,8 +139,14 @@ func server(part string, h http.Handler) *http.Server {
 }
 
 // serve runs a server on the listener until the store stops.
-func (st *store) serve(l net.Listener, part string, h http.Handler) {
-	srv := server(part, h)
+func (st *store) serve(l net.Listener, part string, h http.Handler) { st.run(l, part, server(part, h)) }
+
+// run is serve for a server that is made already.
+func (st *store) run(l net.Listener, part string, srv interface {
+	Serve(net.Listener) error
+	Shutdown(context.Context) error
+	Close() error
+}) {
 	go func() {
 		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			slog.Error("a server ended", "part", part, "cause", err)
@@ -219,8 +231,8 @@ func (st *store) writeEnv() error {
 	if err != nil {
 		return err
 	}
-	return writeEnv(st.set.path("env"), []variable{
-		{"OPENFAAS_URL", "http://" + st.gatewayAddr},
+	vars := []variable{
+		{"OPENFAAS_URL", st.gatewayURL},
 		{"OPENFAAS_PASSWORD_FILE", password},
 		{"FNSTORE_METRICS_URL", "http://" + st.metricsAddr + "/metrics"},
 		{"FNSTORE_REGISTRY", st.registryAddr},
@@ -230,5 +242,9 @@ func (st *store) writeEnv() error {
 		{"S3_ENDPOINT", "http://" + st.s3Addr},
 		{"S3_ACCESS_KEY", s3Admin},
 		{"S3_SECRET_KEY", admin},
-	})
+	}
+	if file := st.ingress.Authority(); file != "" {
+		vars = append(vars, variable{"SSL_CERT_FILE", file})
+	}
+	return writeEnv(st.set.path("env"), vars)
 }

@@ -182,7 +182,12 @@ func detach(ctx context.Context, s *settings, out io.Writer) error {
 // flags are the settings as arguments for a process that has another folder or
 // environment.
 func (s *settings) flags() []string {
-	args := []string{"--stack", s.Stack, "--state", s.State, "--backend", s.Backend}
+	args := []string{"--stack", s.Stack, "--state", s.State, "--backend", s.Backend, "--listen", s.Listen}
+	for name, value := range map[string]string{"tls-cert": s.TLSCert, "tls-key": s.TLSKey, "trusted-proxies": s.Proxies} {
+		if value != "" {
+			args = append(args, "--"+name+"="+value)
+		}
+	}
 	for name, port := range map[string]int{"gateway": s.GatewayPort, "metrics": s.MetricsPort, "registry": s.RegistryPort, "s3": s.S3Port} {
 		args = append(args, "--"+name+"-port="+strconv.Itoa(port))
 	}
@@ -205,8 +210,8 @@ func (st *store) summary(out io.Writer, took time.Duration) {
 	fmt.Fprintf(out, `
 fnstore is up, after %.1f s.
 
-  browser     http://%s/ui/    user %s, password in %s
-  gateway     http://%s/function/NAME
+  browser     %s/ui/    user %s, password in %s
+  gateway     %s/function/NAME
   S3          http://%s        uploads → thumbnails
   metrics     http://%s/metrics
   settings    %s   (. it, for faas-cli, psql, redis-cli and S3 clients)
@@ -216,7 +221,7 @@ Try:
   bin/fnstore s3 put photo.jpg uploads/photo.jpg
   bin/fnstore s3 ls thumbnails
 
-`, took.Seconds(), st.gatewayAddr, adminUser, st.creds.path(gatewayPassword), st.gatewayAddr, st.s3Addr, st.metricsAddr, state+"/env")
+`, took.Seconds(), st.gatewayURL, adminUser, st.creds.path(gatewayPassword), st.gatewayURL, st.s3Addr, st.metricsAddr, state+"/env")
 	if st.set.Backend == "docker" {
 		fmt.Fprintln(out, "Functions run as containers. Those with a secret for a service of the store reach it\nat the address of their own bridge, where it listens for them alone.")
 	}

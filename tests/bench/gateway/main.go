@@ -26,6 +26,7 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"fnstore/runtime/gateway"
+	"fnstore/runtime/ingress"
 	"fnstore/runtime/logs"
 	"fnstore/runtime/process"
 	"fnstore/runtime/provider"
@@ -87,15 +88,17 @@ func serve(binary string) error {
 	if err := backend.Deploy(context.Background(), types.FunctionDeployment{Service: "echo", Image: "echo"}); err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	public, err := ingress.New(ingress.Config{})
+	if err != nil {
+		return err
+	}
+	l, err := public.Listen()
 	if err != nil {
 		return err
 	}
 	g := gateway.New(gateway.Config{Provider: backend, Secrets: vault, Logs: written, User: "admin", Password: "bench", Version: "bench"})
 	srv := &http.Server{Handler: g, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 60 * time.Second, MaxHeaderBytes: 64 << 10}
-	go func() {
-		_ = srv.Serve(gateway.CutStalled(gateway.Limit(l, gateway.MaxConns, gateway.MaxConnsPerIP), gateway.DefaultStall))
-	}()
+	go func() { _ = public.Server(srv).Serve(gateway.CutStalled(l, gateway.DefaultStall)) }()
 	fmt.Println(l.Addr())
 	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
 	return srv.Close()
