@@ -128,7 +128,8 @@ func extract(img v1.Image, dir string) error {
 	if err != nil {
 		return fmt.Errorf("its program: %w", err)
 	}
-	if others := tree.others(at); len(others) > 0 {
+	others := slices.DeleteFunc(tree.others(at), func(name string) bool { return sqlFile(config.WorkingDir, name) != "" })
+	if len(others) > 0 {
 		return fmt.Errorf("it holds more than one program, for instance %s: %w", strings.Join(others[:min(3, len(others))], ", "), ErrNeedsDocker)
 	}
 	to := filepath.Join(dir, programFile)
