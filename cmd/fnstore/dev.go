@@ -63,17 +63,14 @@ type workshop struct {
 }
 
 func newWorkshop(ctx context.Context, s *settings, name string) (*workshop, error) {
-	vars, err := readEnv(s.path("env"))
+	c, vars, err := newLocalClient(s)
 	if err != nil {
 		return nil, err
 	}
 	if vars["FNSTORE_BACKEND"] == "docker" {
 		return nil, errors.New("this store runs functions as containers, which need an image for each edit: use fnstore deploy, or a store with --backend process")
 	}
-	d := &workshop{set: s, name: name, own: vars["FNSTORE_REGISTRY"]}
-	if d.client, err = newClient(s); err != nil {
-		return nil, err
-	}
+	d := &workshop{set: s, name: name, own: vars["FNSTORE_REGISTRY"], client: c}
 	fn, file, err := d.function()
 	if err != nil {
 		return nil, err

@@ -24,15 +24,11 @@ type deployCmd struct {
 // Run builds functions of the stack file and deploys them to the store that
 // runs. What served before serves until the new one is ready, so no call fails.
 func (cmd deployCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
-	c, err := newClient(s)
+	c, vars, err := newLocalClient(s)
 	if err != nil {
 		return err
 	}
 	if err := s.readState(); err != nil {
-		return err
-	}
-	vars, err := readEnv(s.path("env"))
-	if err != nil {
 		return err
 	}
 	own := vars["FNSTORE_REGISTRY"]
