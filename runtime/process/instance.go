@@ -145,13 +145,13 @@ func lastOf(env []string) []string {
 // Transport reaches the process by its seat's socket.
 func (p *instance) Transport() http.RoundTripper { return p.transport }
 
-// AwaitReady waits until /_/ready says so.
-func (p *instance) AwaitReady(ctx context.Context) error {
+// AwaitReady waits until the process says that it is ready.
+func (p *instance) AwaitReady(ctx context.Context, how provider.Readiness) error {
 	to := &asking{others: p.transport}
 	if p.asked != nil {
 		to.first = p.transport.Begun(p.asked, nil)
 	}
-	return provider.AwaitReady(ctx, p, to)
+	return provider.AwaitReady(ctx, p, how, to)
 }
 
 // asking is a way whose first request may be under way already.
