@@ -131,7 +131,7 @@ func (d *workshop) turn(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return took, err
 	}
-	digest, err := image.Place(program, d.set.path("unpacked"))
+	digest, err := image.Place(program, d.compiler.static(), d.set.path("unpacked"))
 	if err != nil {
 		return took, err
 	}

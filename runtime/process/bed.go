@@ -41,7 +41,7 @@ func (p *program) bed() (*bed, error) {
 		b.doors, b.dir, err = b.group.Doors()
 	}
 	if err == nil {
-		b.rules, err = launch.NewRules(p.binary.Path, []string{p.secrets()}, []string{b.home})
+		b.rules, err = launch.NewRules(p.binary.readable(), []string{p.secrets()}, []string{b.home})
 	}
 	if err == nil {
 		b.plan, err = p.plan(b)

@@ -83,7 +83,7 @@ func (p *program) plan(bed *bed) (*launch.Plan, error) {
 		mount = p.secrets()
 	}
 	return launch.Prepare(launch.Spec{
-		Path: p.binary.Path, Args: []string{p.spec.Deployment.Service}, Env: p.environment(bed.home), Dir: bed.home,
+		Path: p.binary.Path, Args: []string{p.spec.Deployment.Service}, Env: p.environment(bed.home), Dir: p.binary.workingDir(bed.home),
 		UID: p.spec.UID, Groups: bed.doors, Cgroup: bed.dir,
 		CountTasks: p.spec.UID != 0 && !w.groups.Can(cgroup.Tasks),
 		Rules:      bed.rules, Mount: mount,
