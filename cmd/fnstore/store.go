@@ -228,6 +228,7 @@ func (st *store) writeEnv() error {
 	return writeEnv(st.set.path("env"), []variable{
 		{"OPENFAAS_URL", "http://" + st.gatewayAddr},
 		{"OPENFAAS_PASSWORD_FILE", password},
+		{"FNSTORE_STATE", st.set.State},
 		{"FNSTORE_METRICS_URL", "http://" + st.metricsAddr + "/metrics"},
 		{"FNSTORE_REGISTRY", st.registryAddr},
 		{"FNSTORE_BACKEND", st.set.Backend},

@@ -121,8 +121,16 @@ func laneID(q *express.Request) string {
 // Socket implements express.Call.
 func (l *lane) Socket() string { return l.taken.Socket() }
 
+// noLimit is later than any call: express.Call wants a time.
+const noLimit = 100 * 365 * 24 * time.Hour
+
 // Until implements express.Call.
-func (l *lane) Until() time.Time { return l.start.Add(l.timeout) }
+func (l *lane) Until() time.Time {
+	if l.timeout == 0 {
+		return l.start.Add(noLimit)
+	}
+	return l.start.Add(l.timeout)
+}
 
 // Request implements express.Call: what functionHeaders does.
 func (l *lane) Request(dst []byte) []byte {

@@ -108,7 +108,7 @@ func programLayer(binary, static string) (v1.Layer, error) {
 	}
 	files.items[0].mode = 0o755
 	if _, err := os.Stat(static); err == nil {
-		if err := files.add(static, home+"/static"); err != nil {
+		if err := files.add(static, home+"/"+staticFolder); err != nil {
 			return nil, err
 		}
 	}

@@ -10,11 +10,11 @@ import (
 // nobody is a replica that is never called.
 type nobody struct{}
 
-func (nobody) Transport() http.RoundTripper     { return http.DefaultTransport }
-func (nobody) AwaitReady(context.Context) error { return nil }
-func (nobody) Exited() <-chan struct{}          { return nil }
-func (nobody) How() string                      { return "" }
-func (nobody) Stop(time.Duration)               {}
+func (nobody) Transport() http.RoundTripper                { return http.DefaultTransport }
+func (nobody) AwaitReady(context.Context, Readiness) error { return nil }
+func (nobody) Exited() <-chan struct{}                     { return nil }
+func (nobody) How() string                                 { return "" }
+func (nobody) Stop(time.Duration)                          {}
 
 // What a call costs on its way to its replica, which it pays each time.
 func BenchmarkAcquire(b *testing.B) {
