@@ -156,7 +156,7 @@ const late = 300 * time.Millisecond
 // outOfMemory looks for that news among the engine's events: when it comes
 // second, the container's state does not have it.
 func (e *engine) outOfMemory(ctx context.Context, id string) bool {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	until := time.Now().Add(late)
 	q := url.Values{"since": {"0"}, "until": {fmt.Sprintf("%d.%09d", until.Unix(), until.Nanosecond())},

@@ -1,6 +1,6 @@
 // Package docker runs functions as containers of a Docker engine: it has the
-// engine pull their images, prepares a container ahead of the call that will
-// wake it, and removes each one with everything in it. It does not know how
+// engine pull their images, creates a container before the call that
+// starts it, and removes each one with everything in it. It does not know how
 // many there shall be, nor what a call is.
 //
 // A container has a read-only root, a user without a name, no capability and no
@@ -85,7 +85,7 @@ func Open(ctx context.Context, cfg Config) (_ *Backend, err error) {
 		b.network.services = cfg.Services
 	}
 	for _, m := range e.info.missing() {
-		slog.Warn("a wall that this container engine does not have", "wall", m)
+		slog.Warn("containers are less isolated with this engine", "missing", m)
 	}
 	slog.Info("functions run as containers", "engine", e.info.ServerVersion, "api", e.version, "network", b.network.Name, "published", b.publish)
 	return b, nil
@@ -142,7 +142,7 @@ func (b *Backend) Prepare(s provider.Spec) (provider.Program, error) {
 	if err := p.Refresh(); err != nil {
 		return nil, err
 	}
-	p.stock()
+	p.prewarm()
 	return p, nil
 }
 

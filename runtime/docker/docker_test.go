@@ -31,7 +31,7 @@ func piece(stream byte, text string) []byte {
 	return append(head, text...)
 }
 
-func TestFramesAreJoined(t *testing.T) {
+func TestFrames_AreJoined(t *testing.T) {
 	in := slices.Concat(piece(1, "one\nt"), piece(2, ""), piece(2, "wo\n"))
 	for _, r := range []io.Reader{bytes.NewReader(in), &slow{in}} {
 		if got, err := io.ReadAll(&frames{r: r}); err != nil || string(got) != "one\ntwo\n" {
@@ -81,7 +81,7 @@ func FuzzLoopback(f *testing.F) {
 	})
 }
 
-func TestLoopbackIsSeen(t *testing.T) {
+func TestLoopback_IsRecognised(t *testing.T) {
 	for value, want := range map[string]bool{
 		"postgres://a:b@127.0.0.1:5432/db": true, "redis://localhost:6379": true, "http://k:s@[::1]:9000": true, "http://127.1.2.3": true, "http://0.0.0.0:1": true,
 		"http://10.0.0.1:9000": false, "http://db.internal": false, "a secret word": false, "127.0.0.1": false, "": false, "localhost:80": false,
@@ -97,10 +97,10 @@ func rig(t *testing.T, services ...string) *Backend {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &network{Name: "fnstore-x", services: services, leads: map[string]net.Listener{}}
+	n := &network{Name: "fnstore-x", services: services, forwards: map[string]net.Listener{}}
 	n.IPAM.Config = []struct{ Subnet, Gateway string }{{"fd00::/64", ""}, {"127.0.0.0/8", "127.0.0.1"}}
 	t.Cleanup(func() {
-		for _, l := range n.leads {
+		for _, l := range n.forwards {
 			_ = l.Close()
 		}
 	})
@@ -109,7 +109,7 @@ func rig(t *testing.T, services ...string) *Backend {
 
 // A secret that is a URL of one of the store's services leads there from a
 // container; every other one stays as it is, byte for byte.
-func TestSecretsLeadToServices(t *testing.T) {
+func TestNetwork_SecretsReachServices(t *testing.T) {
 	service, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +160,7 @@ func TestSecretsLeadToServices(t *testing.T) {
 	}
 	_ = c.(*net.TCPConn).CloseWrite()
 	if got, err := io.ReadAll(c); err != nil || string(got) != "echo" {
-		t.Errorf("through the lead: %q, %v", got, err)
+		t.Errorf("through the forwarded port: %q, %v", got, err)
 	}
 	// Nobody else may enter, and what is no longer asked for goes.
 	if i, err := os.Stat(home); err != nil || i.Mode().Perm() != 0o700 {
@@ -175,13 +175,13 @@ func TestSecretsLeadToServices(t *testing.T) {
 	}
 }
 
-func TestStrangersAreTurnedAway(t *testing.T) {
+func TestForward_RefusesOtherNetworks(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	go relay(l, netip.MustParsePrefix("172.18.0.0/16"), "127.0.0.1:1")
+	go forwardConns(l, netip.MustParsePrefix("172.18.0.0/16"), "127.0.0.1:1")
 	c, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +192,7 @@ func TestStrangersAreTurnedAway(t *testing.T) {
 	}
 }
 
-func TestWhatAContainerCannotReachIsRefused(t *testing.T) {
+func TestCheck_UnreachableServicesAreRefused(t *testing.T) {
 	b := rig(t, "127.0.0.1:9000")
 	for n, v := range map[string]string{"near": "http://a:b@127.0.0.1:9000", "far": "http://127.0.0.1:1", "other": "http://10.0.0.1"} {
 		if err := b.cfg.Secrets.Put(n, []byte(v)); err != nil {
@@ -209,7 +209,7 @@ func TestWhatAContainerCannotReachIsRefused(t *testing.T) {
 	}
 }
 
-func TestTheFormOfAContainer(t *testing.T) {
+func TestContainer_Settings(t *testing.T) {
 	b := rig(t)
 	spec := provider.Spec{Home: "/h", Limits: provider.Limits{Memory: 64 << 20, CPU: 500}, Deployment: types.FunctionDeployment{
 		Service: "f", EnvProcess: "python x.py", EnvVars: map[string]string{"A": "1", "secret_mount_path": "/etc", "port": "9090"}}}
@@ -247,7 +247,7 @@ func TestTheFormOfAContainer(t *testing.T) {
 	}
 }
 
-func TestImagesAreNamedAsTheEngineDoes(t *testing.T) {
+func TestImage_NamesAreTheEngines(t *testing.T) {
 	for ref, want := range map[string]string{
 		"127.0.0.1:5000/a/b:1": "127.0.0.1:5000/a/b:1", "nginx": "nginx:latest", "openfaas/x:2": "openfaas/x:2",
 		"ghcr.io/o/f": "ghcr.io/o/f:latest", "ghcr.io/o/f@sha256:" + strings.Repeat("0", 64): "ghcr.io/o/f@sha256:" + strings.Repeat("0", 64),
@@ -262,7 +262,7 @@ func TestImagesAreNamedAsTheEngineDoes(t *testing.T) {
 	}
 }
 
-func TestTheEngineMustBeHereAndSpeakOurAPI(t *testing.T) {
+func TestConnect_EngineMustBeLocalAndSpeakOurAPI(t *testing.T) {
 	if _, err := connect(t.Context(), "tcp://10.0.0.1:2375"); err == nil || !strings.Contains(err.Error(), "this machine") {
 		t.Errorf("%v", err)
 	}

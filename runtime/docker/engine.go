@@ -24,9 +24,9 @@ const (
 )
 
 const (
-	usualHost = "unix:///var/run/docker.sock"
-	maxAnswer = 8 << 20          // bytes of an answer that are read
-	patience  = 60 * time.Second // for an answer that needs no download
+	defaultHost    = "unix:///var/run/docker.sock"
+	maxAnswer      = 8 << 20          // bytes of an answer that are read
+	requestTimeout = 60 * time.Second // for an answer that needs no download
 )
 
 // engine speaks the Docker Engine API over its socket.
@@ -39,7 +39,7 @@ type engine struct {
 
 func connect(ctx context.Context, host string) (*engine, error) {
 	if host == "" {
-		host = usualHost
+		host = defaultHost
 	}
 	socket, ok := strings.CutPrefix(host, "unix://")
 	if !ok {
@@ -52,7 +52,7 @@ func connect(ctx context.Context, host string) (*engine, error) {
 		IdleConnTimeout:     30 * time.Second,
 		DisableCompression:  true,
 	}}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	var v struct{ APIVersion, MinAPIVersion string }
 	if err := e.get(ctx, "/version", &v); err != nil {
@@ -78,7 +78,7 @@ func (e *engine) dial(ctx context.Context) (net.Conn, error) {
 	return d.DialContext(ctx, "unix", e.socket)
 }
 
-// newer tells whether API version a comes after b.
+// newer reports whether API version a comes after b.
 func newer(a, b string) bool {
 	number := func(s string) int {
 		major, minor, _ := strings.Cut(s, ".")
@@ -144,7 +144,7 @@ func (e *engine) get(ctx context.Context, path string, out any) error {
 
 // call sends one request and reads its whole answer.
 func (e *engine) call(ctx context.Context, method, path string, in, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	res, err := e.send(ctx, method, path, in)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 )
 
 // network is the bridge that this store's containers are on. They reach no
-// other container there. What they may reach of this machine's loopback is led
-// through the bridge's own address, a port for each service, and for them alone.
+// other container there. What they may reach of this machine's loopback is forwarded
+// from the bridge's own address, a port for each service, and for them alone.
 type network struct {
 	ID, Name string
 	IPAM     struct {
@@ -24,12 +24,12 @@ type network struct {
 	engine   *engine
 	services []string
 
-	mu    sync.Mutex
-	leads map[string]net.Listener // by service
+	mu       sync.Mutex
+	forwards map[string]net.Listener // by service
 }
 
 func openNetwork(ctx context.Context, e *engine, name, store string) (*network, error) {
-	n := &network{engine: e, leads: map[string]net.Listener{}}
+	n := &network{engine: e, forwards: map[string]net.Listener{}}
 	err := e.get(ctx, "/networks/"+name, n)
 	if absent(err) {
 		if err := e.call(ctx, http.MethodPost, "/networks/create", object{
@@ -44,7 +44,7 @@ func openNetwork(ctx context.Context, e *engine, name, store string) (*network, 
 	return n, err
 }
 
-// serves tells whether a service on loopback can be reached from a container.
+// serves reports whether a service on loopback can be reached from a container.
 func (n *network) serves(address string) bool { return slices.Contains(n.services, address) }
 
 // translate gives a URL of a service on loopback the address by which a
@@ -54,7 +54,7 @@ func (n *network) translate(value []byte) ([]byte, error) {
 	if !ok || !n.serves(u.Host) {
 		return value, nil
 	}
-	address, err := n.lead(u.Host)
+	address, err := n.forwardPort(u.Host)
 	if err != nil {
 		return nil, err
 	}
@@ -62,11 +62,11 @@ func (n *network) translate(value []byte) ([]byte, error) {
 	return []byte(u.String()), nil
 }
 
-// lead opens the way to a service, once.
-func (n *network) lead(service string) (string, error) {
+// forwardPort opens a port to a service, once.
+func (n *network) forwardPort(service string) (string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if l := n.leads[service]; l != nil {
+	if l := n.forwards[service]; l != nil {
 		return l.Addr().String(), nil
 	}
 	for _, c := range n.IPAM.Config {
@@ -82,9 +82,9 @@ func (n *network) lead(service string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("listen for containers: %w", err)
 		}
-		n.leads[service] = l
+		n.forwards[service] = l
 		slog.Info("containers reach a service of this store", "service", service, "at", l.Addr().String(), "for", subnet.String())
-		go relay(l, subnet, service)
+		go forwardConns(l, subnet, service)
 		return l.Addr().String(), nil
 	}
 	return "", fmt.Errorf("the network %s has no address of this machine", n.Name)
@@ -93,7 +93,7 @@ func (n *network) lead(service string) (string, error) {
 // close takes the network away. Containers that are still on it keep it.
 func (n *network) close(ctx context.Context) error {
 	n.mu.Lock()
-	for _, l := range n.leads {
+	for _, l := range n.forwards {
 		_ = l.Close()
 	}
 	n.mu.Unlock()

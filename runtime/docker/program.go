@@ -9,43 +9,43 @@ import (
 	"fnstore/runtime/provider"
 )
 
-// program is one version of a function, and the container that is made for
-// whoever wakes it: created, and not started, it holds no memory and no
+// program is one version of a function, and the container of its next start:
+// created, and not started, it holds no memory and no
 // processor, and the engine has done what can be done before.
 type program struct {
 	b     *Backend
 	spec  provider.Spec
 	image string // by digest
 
-	mu     sync.Mutex
-	spare  string // a container's id
-	closed bool
-	making sync.WaitGroup
+	mu        sync.Mutex
+	prewarmed string // a container's id
+	closed    bool
+	making    sync.WaitGroup
 }
 
-// stock has a container made, unless there is one.
-func (p *program) stock() {
+// prewarm has a container created for the next start, unless there is one.
+func (p *program) prewarm() {
 	p.making.Go(func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if p.closed || p.spare != "" {
+		if p.closed || p.prewarmed != "" {
 			return
 		}
 		id, err := p.create(p.b.ctx)
 		if err != nil {
-			slog.Debug("a container could not be made ahead", "function", p.spec.Deployment.Service, "cause", err)
+			slog.Debug("a container could not be created beforehand", "function", p.spec.Deployment.Service, "cause", err)
 			return // it will be tried again when it is needed, and said then
 		}
-		p.spare = id
+		p.prewarmed = id
 	})
 }
 
-// take gives a container that has never run.
-func (p *program) take(ctx context.Context) (string, error) {
+// takeContainer gives a container that has never run.
+func (p *program) takeContainer(ctx context.Context) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if id := p.spare; id != "" {
-		p.spare = ""
+	if id := p.prewarmed; id != "" {
+		p.prewarmed = ""
 		return id, nil
 	}
 	return p.create(ctx)
@@ -67,15 +67,15 @@ func (p *program) create(ctx context.Context) (string, error) {
 
 // Seat makes a place.
 func (p *program) Seat(id string) (provider.Seat, error) {
-	return &seat{p: p, id: id, changed: make(chan struct{})}, nil
+	return &supervisor{p: p, id: id, changed: make(chan struct{})}, nil
 }
 
-// Close removes the container that nobody woke.
+// Close removes the container that was not started.
 func (p *program) Close() {
 	p.mu.Lock()
 	p.closed = true
-	id := p.spare
-	p.spare = ""
+	id := p.prewarmed
+	p.prewarmed = ""
 	p.mu.Unlock()
 	p.making.Wait()
 	if id != "" {

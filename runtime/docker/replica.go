@@ -19,21 +19,21 @@ import (
 
 // container is one that was started, until it is removed.
 type container struct {
-	b         *Backend
-	seat      *seat
-	id        string
-	address   string
-	transport *forward.Server
-	gone      context.Context // done when nothing runs in it any more
-	left      context.CancelFunc
-	bounded   bool        // in memory
-	asked     atomic.Bool // to end
-	exited    chan struct{}
-	how       string // it ended; set before exited is closed
+	b          *Backend
+	supervisor *supervisor
+	id         string
+	address    string
+	transport  *forward.Server
+	gone       context.Context // done when nothing runs in it any more
+	left       context.CancelFunc
+	bounded    bool        // in memory
+	asked      atomic.Bool // to end
+	exited     chan struct{}
+	how        string // it ended; set before exited is closed
 }
 
 // start starts the container and follows what it writes.
-func (s *seat) start(ctx context.Context, id string) (_ *container, err error) {
+func (s *supervisor) start(ctx context.Context, id string) (_ *container, err error) {
 	b := s.p.b
 	defer func() {
 		if err != nil {
@@ -59,7 +59,7 @@ func (s *seat) start(ctx context.Context, id string) (_ *container, err error) {
 		_, _ = out.Close(), ended.Body.Close()
 		return nil, err
 	}
-	c := &container{b: b, seat: s, id: id, bounded: s.p.spec.Limits.Memory > 0, exited: make(chan struct{})}
+	c := &container{b: b, supervisor: s, id: id, bounded: s.p.spec.Limits.Memory > 0, exited: make(chan struct{})}
 	c.gone, c.left = context.WithCancel(context.Background())
 	c.address = b.addressOf(d, portOf(s.p.spec.Deployment.EnvVars))
 	c.transport = forward.To(s.dial)
@@ -75,7 +75,7 @@ func (s *seat) start(ctx context.Context, id string) (_ *container, err error) {
 		c.left()
 		s.leave(c)
 		select {
-		case <-written: // its last words
+		case <-written: // all of its output
 		case <-time.After(2 * time.Second):
 		}
 		_ = out.Close()
@@ -96,7 +96,7 @@ func (b *Backend) addressOf(d details, port string) string {
 
 // end notes how the container ended, and removes it.
 func (c *container) end(code int, lost error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.b.ctx), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.b.ctx), requestTimeout)
 	defer cancel()
 	var d details
 	err := c.b.engine.get(ctx, "/containers/"+c.id+"/json", &d)
@@ -126,7 +126,7 @@ const tries = 60
 // discard removes a container. While the engine cannot be reached it is tried
 // again: an engine may be restarted and leave containers running.
 func (b *Backend) discard(id string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.ctx), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.ctx), requestTimeout)
 	defer cancel()
 	if b.engine.remove(ctx, id) == nil {
 		return
@@ -162,7 +162,7 @@ func (c *container) AwaitReady(ctx context.Context, how provider.Readiness) erro
 	if err := provider.AwaitReady(ctx, c, how, direct); err != nil {
 		return err
 	}
-	c.seat.set(c)
+	c.supervisor.set(c)
 	return nil
 }
 
@@ -184,7 +184,7 @@ func (c *container) How() string { return c.how }
 
 // Stop asks by SIGTERM, or by the image's own signal, and kills after the grace.
 func (c *container) Stop(grace time.Duration) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.b.ctx), grace+patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.b.ctx), grace+requestTimeout)
 	defer cancel()
 	var err error
 	c.asked.Store(true)

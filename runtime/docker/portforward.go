@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// maxRelayed bounds the connections to one service.
-const maxRelayed = 1000
+// maxForwarded bounds the connections to one service.
+const maxForwarded = 1000
 
-// relay leads connections of the subnet to a service until the listener is
+// forwardConns passes connections of the subnet to a service until the listener is
 // closed.
-func relay(l net.Listener, subnet netip.Prefix, service string) {
-	open := make(chan struct{}, maxRelayed)
+func forwardConns(l net.Listener, subnet netip.Prefix, service string) {
+	open := make(chan struct{}, maxForwarded)
 	for {
 		from, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -28,7 +28,7 @@ func relay(l net.Listener, subnet netip.Prefix, service string) {
 		}
 		peer, err := netip.ParseAddrPort(from.RemoteAddr().String())
 		if err != nil || !subnet.Contains(peer.Addr().Unmap()) {
-			slog.Warn("a service was called by a stranger", "service", service, "from", from.RemoteAddr().String())
+			slog.Warn("a service was called from outside of its network", "service", service, "from", from.RemoteAddr().String())
 			_ = from.Close()
 			continue
 		}
