@@ -132,6 +132,26 @@ func await(t *testing.T, what string, ok func() bool) {
 	}
 }
 
+// The thread takes the program's user for a moment, to limit it. Nothing of that
+// stays: whoever has the user could signal this process.
+func TestLauncher_KeepsItsOwnUser(t *testing.T) {
+	s := shell("true")
+	s.UID = user()
+	if _, _, err := run(t, s); err != nil {
+		t.Fatal(err)
+	}
+	tasks, err := filepath.Glob("/proc/self/task/*/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, task := range tasks {
+		b, err := os.ReadFile(task)
+		if err == nil && strings.Contains(string(b), "\t61999") {
+			t.Errorf("%s has the program's user: %s", task, b)
+		}
+	}
+}
+
 // What this process has open, has in its environment, and where it is, is not
 // for the program; nor are descriptors that whoever started this process left open.
 func TestLauncher_HandsOverNothingElse(t *testing.T) {
