@@ -28,7 +28,7 @@ func (st *store) openBackend(ctx context.Context, written *logs.Store) (provider
 		SockDir: sockets, Secrets: st.vault, Logs: written, Unprivileged: os.Geteuid() == 0,
 		Fetch: func(ctx context.Context, ref string) (process.Binary, error) {
 			u, err := image.Unpack(ctx, ref, st.set.path("unpacked"))
-			return process.Binary{Path: u.Binary, Digest: u.Digest, Env: u.Env}, err
+			return process.Binary{Path: u.Binary, Digest: u.Digest, Env: u.Env, Root: u.Root, Dir: u.Dir, IgnoresFprocess: u.Server}, err
 		},
 	})
 }

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -21,21 +23,78 @@ type client struct {
 	password string
 }
 
-// newClient finds the gateway in the environment, as faas-cli does, or in the
-// state of the store that was started here.
+// newClient finds the gateway: the store that --state names, else OPENFAAS_URL
+// as faas-cli reads it, else the store of FNSTORE_STATE or .fnstore.
 func newClient(s *settings) (*client, error) {
-	vars := map[string]string{"OPENFAAS_URL": os.Getenv("OPENFAAS_URL"), "OPENFAAS_PASSWORD_FILE": os.Getenv("OPENFAAS_PASSWORD_FILE")}
-	if vars["OPENFAAS_URL"] == "" || vars["OPENFAAS_PASSWORD_FILE"] == "" {
-		var err error
-		if vars, err = readEnv(s.path("env")); err != nil {
+	base, passwordFile := os.Getenv("OPENFAAS_URL"), os.Getenv("OPENFAAS_PASSWORD_FILE")
+	switch {
+	case s.stateFlag || base == "":
+		vars, err := readEnv(s.path("env"))
+		if err != nil {
 			return nil, err
 		}
+		base, passwordFile = vars["OPENFAAS_URL"], vars["OPENFAAS_PASSWORD_FILE"]
+	case passwordFile == "":
+		return nil, fmt.Errorf("OPENFAAS_URL is %s and OPENFAAS_PASSWORD_FILE is not set: set it to the file with the gateway's password, or name a store on this machine with --state", redacted(base))
+	case os.Getenv("FNSTORE_STATE") != "":
+		vars, err := readEnv(s.path("env"))
+		if err == nil && !sameGateway(base, vars["OPENFAAS_URL"]) {
+			return nil, fmt.Errorf("OPENFAAS_URL is %s, and FNSTORE_STATE names the store at %s: unset one of them, or name a store with --state", redacted(base), vars["OPENFAAS_URL"])
+		}
 	}
-	password, err := os.ReadFile(vars["OPENFAAS_PASSWORD_FILE"])
+	password, err := os.ReadFile(passwordFile)
 	if err != nil {
 		return nil, fmt.Errorf("read the gateway's password: %w", err)
 	}
-	return &client{strings.TrimRight(vars["OPENFAAS_URL"], "/"), adminUser, strings.TrimSpace(string(password))}, nil
+	return &client{strings.TrimRight(base, "/"), adminUser, strings.TrimSpace(string(password))}, nil
+}
+
+// newLocalClient is newClient for a command that also uses the state's own
+// files or registry, so gateway and state must be of one store. It gives the
+// variables of the state's env file.
+func newLocalClient(s *settings) (*client, map[string]string, error) {
+	vars, err := readEnv(s.path("env"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w; --state names its folder", err)
+	}
+	c, err := newClient(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !sameGateway(c.base, vars["OPENFAAS_URL"]) {
+		return nil, nil, fmt.Errorf("OPENFAAS_URL is %s, and %s is the state of the store at %s: name the store that is meant with --state",
+			redacted(c.base), s.State, vars["OPENFAAS_URL"])
+	}
+	return c, vars, nil
+}
+
+// sameGateway reports whether two URLs reach one gateway. The names of this
+// machine's loopback are one.
+func sameGateway(a, b string) bool {
+	place := func(s string) string {
+		u, err := url.Parse(s)
+		if err != nil {
+			return s
+		}
+		host, port := u.Hostname(), u.Port()
+		if addr, err := netip.ParseAddr(host); host == "localhost" || err == nil && addr.IsLoopback() {
+			host = "localhost"
+		}
+		if port == "" {
+			port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+		}
+		return u.Scheme + "://" + net.JoinHostPort(host, port)
+	}
+	return place(a) == place(b)
+}
+
+// redacted is a URL without a password that somebody wrote into it.
+func redacted(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return "not a URL"
+	}
+	return u.Redacted()
 }
 
 // do sends a request under the gateway's URL. An answer of 400 or more becomes

@@ -78,6 +78,9 @@ func newCompiler(ctx context.Context, root string, fn *stackfile.Function, out s
 	return c, os.WriteFile(c.overlay, b, 0o600)
 }
 
+// static is the folder beside the handler that belongs to its image.
+func (c *compiler) static() string { return filepath.Join(c.handler, "static") }
+
 func (c *compiler) close() { _ = os.RemoveAll(c.out) } // what is left is small and private
 
 // compile gives the path of the program. Its error is the go command's words.
@@ -97,7 +100,7 @@ const sources = `{{if and (not .Standard) (not .Module.Version)}}d {{.Dir}}
 // sources tells what to look at. When the go command cannot tell, it is the
 // handler's own folder.
 func (c *compiler) sources(ctx context.Context) watch {
-	w := watch{dirs: []string{c.handler}}
+	w := watch{dirs: []string{c.handler}, trees: []string{c.static()}}
 	text, err := c.goCommand(ctx, "list", "-e", "-deps", "-f", sources, ".")
 	if err != nil {
 		return w

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"fnstore/kit/fault"
 	"fnstore/runtime/logs"
 	"fnstore/runtime/provider"
 )
@@ -51,14 +53,32 @@ func (st *store) startFunctions(ctx context.Context) error {
 
 // awaitFunctions returns when every function of the stack file can serve.
 func (st *store) awaitFunctions(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, provider.StartTimeout)
+	limit := time.Duration(0)
+	for _, fn := range st.file.Functions {
+		how, _ := provider.ReadinessOf(&fn.Annotations) // Deploy has accepted it
+		limit = max(limit, how.Limit())
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for _, fn := range st.file.Functions {
-		_, release, err := st.functions.Acquire(ctx, fn.Name)
-		if err != nil {
+		if err := st.awaitFunction(ctx, fn.Name); err != nil {
 			return fmt.Errorf("%s does not start; see fnstore logs %s: %w", fn.Name, fn.Name, err)
 		}
-		release()
 	}
 	return nil
+}
+
+// awaitFunction asks again where a function may take longer to start than a call
+// waits for it. One that ends as soon as it is started is an error at once.
+func (st *store) awaitFunction(ctx context.Context, name string) error {
+	for {
+		_, release, err := st.functions.Acquire(ctx, name)
+		if err == nil {
+			release()
+			return nil
+		}
+		if f := fault.Of(err); f.Code != "function_not_ready" || f.Wait > 0 || ctx.Err() != nil {
+			return err
+		}
+	}
 }

@@ -38,7 +38,7 @@ func (cmd devCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
 		began := time.Now()
 		switch took, err := d.turn(ctx); {
 		case ctx.Err() != nil:
-			fmt.Fprintf(out, "\n%s runs as you left it; fnstore deploy %s builds, checks and deploys it.\n", cmd.Function, cmd.Function)
+			fmt.Fprintf(out, "\n%s runs as you left it; fnstore deploy %s builds, checks and deploys it, and fnstore rollback %s brings back what ran before.\n", cmd.Function, cmd.Function, cmd.Function)
 			return nil
 		case err != nil:
 			fmt.Fprintf(out, "%s %v\n", time.Now().Format("15:04:05"), err)
@@ -63,17 +63,14 @@ type workshop struct {
 }
 
 func newWorkshop(ctx context.Context, s *settings, name string) (*workshop, error) {
-	vars, err := readEnv(s.path("env"))
+	c, vars, err := newLocalClient(s)
 	if err != nil {
 		return nil, err
 	}
 	if vars["FNSTORE_BACKEND"] == "docker" {
 		return nil, errors.New("this store runs functions as containers, which need an image for each edit: use fnstore deploy, or a store with --backend process")
 	}
-	d := &workshop{set: s, name: name, own: vars["FNSTORE_REGISTRY"]}
-	if d.client, err = newClient(s); err != nil {
-		return nil, err
-	}
+	d := &workshop{set: s, name: name, own: vars["FNSTORE_REGISTRY"], client: c}
 	fn, file, err := d.function()
 	if err != nil {
 		return nil, err
@@ -134,7 +131,7 @@ func (d *workshop) turn(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return took, err
 	}
-	digest, err := image.Place(program, d.set.path("unpacked"))
+	digest, err := image.Place(program, d.compiler.static(), d.set.path("unpacked"))
 	if err != nil {
 		return took, err
 	}
@@ -150,13 +147,18 @@ func (d *workshop) turn(ctx context.Context) (time.Duration, error) {
 		return took, err
 	}
 	deployment.Image = ref[:strings.LastIndex(ref, ":")] + "@" + digest
+	(*deployment.Annotations)[provider.DevAnnotation] = "true" // not a version to go back to
 	if err := d.client.deploy(ctx, deployment); err != nil {
 		return took, err
 	}
 	return took, d.forget(filepath.Join(d.set.path("unpacked"), strings.TrimPrefix(digest, "sha256:")))
 }
 
-// forget removes the programs that no rollback can ask for any more.
+// keptPrograms is how many of the last programs stay on disk: the current one, and
+// the one before, whose processes may still be ending.
+const keptPrograms = 2
+
+// forget removes programs that are not used any more.
 func (d *workshop) forget(place string) error {
 	for i, p := range d.placed {
 		if p == place { // an edit that was taken back
@@ -166,7 +168,7 @@ func (d *workshop) forget(place string) error {
 	}
 	d.placed = append(d.placed, place)
 	var errs []error
-	for len(d.placed) > provider.MaxPrevious+1 {
+	for len(d.placed) > keptPrograms {
 		errs = append(errs, os.RemoveAll(d.placed[0]))
 		d.placed = d.placed[1:]
 	}

@@ -61,6 +61,9 @@ const maxBody = 64 << 20
 // functions that take calls of the event plane only take it too.
 func (cmd invokeCmd) Run(ctx context.Context, s *settings, in io.Reader, out io.Writer) error {
 	c, err := newClient(s)
+	if err == nil && !cmd.Unsigned { // the signing key must be that store's
+		c, _, err = newLocalClient(s)
+	}
 	if err != nil {
 		return err
 	}

@@ -88,5 +88,10 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	if err != nil {
 		return err
 	}
+	for _, part := range k.Path {
+		if part.Flag != nil && part.Flag.Name == "state" {
+			c.stateFlag = true
+		}
+	}
 	return k.Run(&c.settings)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/openfaas/faas-provider/types"
@@ -24,15 +25,11 @@ type deployCmd struct {
 // Run builds functions of the stack file and deploys them to the store that
 // runs. What served before serves until the new one is ready, so no call fails.
 func (cmd deployCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
-	c, err := newClient(s)
+	c, vars, err := newLocalClient(s)
 	if err != nil {
 		return err
 	}
 	if err := s.readState(); err != nil {
-		return err
-	}
-	vars, err := readEnv(s.path("env"))
-	if err != nil {
 		return err
 	}
 	own := vars["FNSTORE_REGISTRY"]
@@ -42,6 +39,9 @@ func (cmd deployCmd) Run(ctx context.Context, s *settings, out io.Writer) error 
 	}
 	if err := errors.Join(cmd.pick(file), only(file, cmd.Names)); err != nil {
 		return err
+	}
+	for _, w := range warnings(file) {
+		fmt.Fprintf(out, "warning: %s:%s\n", s.Stack, w)
 	}
 	if !cmd.SkipBuild {
 		bars := newProgress(out)
@@ -60,6 +60,23 @@ func (cmd deployCmd) Run(ctx context.Context, s *settings, out io.Writer) error 
 		fmt.Fprintf(out, "%s serves at %s/function/%s\n", fn.Name, c.base, fn.Name)
 	}
 	return errors.Join(errs...)
+}
+
+// warnings are what the file says in vain: unknown keys, and an fprocess for an
+// image whose program is the function itself.
+func warnings(file *stackfile.File) []stackfile.Warning {
+	list := slices.Clone(file.Warnings)
+	for _, fn := range file.Functions {
+		if fn.Fprocess == "" || fn.Fprocess == provider.DefaultFprocess || fn.Lang == "" {
+			continue
+		}
+		t, err := stackfile.ReadTemplate(file.Dir, fn.Lang)
+		if err == nil && t.HasServer() {
+			list = append(list, stackfile.Warning{Line: fn.Line, Column: fn.Column,
+				Text: fmt.Sprintf("functions.%s.fprocess %q has no effect: a program of template %s is the function itself, and starts no other", fn.Name, fn.Fprocess, fn.Lang)})
+		}
+	}
+	return list
 }
 
 // only leaves in the file the functions of these names; all without a name.
@@ -111,23 +128,26 @@ func (c *client) deploy(ctx context.Context, d types.FunctionDeployment) error {
 	return c.awaitReady(ctx, d.Service)
 }
 
-// awaitReady waits as long as a start may take. A function at zero is ready:
-// the next call starts it.
+// awaitReady waits as long as the function's start may take. A function at zero
+// is ready: the next call starts it.
 func (c *client) awaitReady(ctx context.Context, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, provider.StartTimeout)
-	defer cancel()
+	began := time.Now()
 	for {
 		f, err := c.function(ctx, name)
-		if err == nil && (f.AvailableReplicas > 0 || f.Replicas == 0) {
+		if err != nil {
+			return err
+		}
+		if f.AvailableReplicas > 0 || f.Replicas == 0 {
 			return nil
 		}
-		if err != nil && ctx.Err() == nil {
-			return err
+		how, _ := provider.ReadinessOf(f.Annotations) // the gateway has accepted it
+		if time.Since(began) > how.Limit() {
+			return fmt.Errorf("%s is deployed and not ready after %s; fnstore logs %s may say why", name, how.Limit(), name)
 		}
 		select {
 		case <-time.After(10 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("%s is deployed and not ready; fnstore logs %s may say why: %w", name, name, context.Cause(ctx))
+			return context.Cause(ctx)
 		}
 	}
 }

@@ -29,6 +29,8 @@ type settings struct {
 	Backend      string `enum:"process,docker" default:"process" env:"FNSTORE_BACKEND" help:"How functions run: as processes, or as containers of the Docker engine at DOCKER_HOST (${enum})."`
 	Postgres     string `env:"FNSTORE_POSTGRES_URL" help:"A Postgres of yours; without it the store runs its own." placeholder:"URL"`
 	Redis        string `env:"FNSTORE_REDIS_URL" help:"A Redis of yours; without it the store runs its own." placeholder:"URL"`
+
+	stateFlag bool `kong:"-"` // --state was given, not the environment's FNSTORE_STATE
 }
 
 // ingress is the gateway's public port as the settings have it.
@@ -42,9 +44,12 @@ func (s *settings) path(elem ...string) string {
 }
 
 // stackFile reads the stack file. FNSTORE_REGISTRY means this store's own
-// registry unless the environment says otherwise.
+// registry unless the environment says otherwise and no flag names the store.
 func (s *settings) stackFile(registry string) (*stackfile.File, error) {
 	return stackfile.Parse(s.Stack, func(name string) (string, bool) {
+		if name == "FNSTORE_REGISTRY" && s.stateFlag && registry != "" {
+			return registry, true
+		}
 		if v, ok := os.LookupEnv(name); ok {
 			return v, true
 		}

@@ -244,6 +244,7 @@ func (st *store) writeEnv() error {
 	vars := []variable{
 		{"OPENFAAS_URL", st.gatewayURL},
 		{"OPENFAAS_PASSWORD_FILE", password},
+		{"FNSTORE_STATE", st.set.State},
 		{"FNSTORE_METRICS_URL", "http://" + st.metricsAddr + "/metrics"},
 		{"FNSTORE_REGISTRY", st.registryAddr},
 		{"FNSTORE_BACKEND", st.set.Backend},

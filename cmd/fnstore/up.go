@@ -143,7 +143,7 @@ func detach(ctx context.Context, s *settings, out io.Writer) error {
 		return err
 	}
 	child := exec.Command(self, append([]string{"up"}, s.flags()...)...)
-	child.Env = append(os.Environ(), readyFD+"=3")
+	child.Env = append(os.Environ(), readyFD+"=3", "FNSTORE_STATE="+s.State)
 	child.Stdout, child.Stderr = printed, printed
 	child.ExtraFiles = []*os.File{tell}
 	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -182,7 +182,7 @@ func detach(ctx context.Context, s *settings, out io.Writer) error {
 // flags are the settings as arguments for a process that has another folder or
 // environment.
 func (s *settings) flags() []string {
-	args := []string{"--stack", s.Stack, "--state", s.State, "--backend", s.Backend, "--listen", s.Listen}
+	args := []string{"--stack", s.Stack, "--backend", s.Backend, "--listen", s.Listen}
 	for name, value := range map[string]string{"tls-cert": s.TLSCert, "tls-key": s.TLSKey, "trusted-proxies": s.Proxies} {
 		if value != "" {
 			args = append(args, "--"+name+"="+value)
@@ -191,7 +191,7 @@ func (s *settings) flags() []string {
 	for name, port := range map[string]int{"gateway": s.GatewayPort, "metrics": s.MetricsPort, "registry": s.RegistryPort, "s3": s.S3Port} {
 		args = append(args, "--"+name+"-port="+strconv.Itoa(port))
 	}
-	return args // the URLs may hold passwords: they stay in the environment
+	return args // the URLs may hold passwords, and --state would outrank FNSTORE_REGISTRY: they stay in the environment
 }
 
 // readyPipe is where the process that detached this one listens; nil without

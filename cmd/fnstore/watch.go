@@ -17,6 +17,7 @@ import (
 type watch struct {
 	dirs  []string // their own files; folders in them are named apart
 	files []string
+	trees []string // all that is in them, at any depth
 }
 
 const lookEvery = 100 * time.Millisecond
@@ -42,6 +43,17 @@ func (w *watch) look() uint64 {
 		if info, err := os.Stat(path); err == nil {
 			note(path, info)
 		}
+	}
+	for _, tree := range w.trees {
+		_ = filepath.WalkDir(tree, func(path string, d os.DirEntry, err error) error { // one that is gone is a change as well
+			if err != nil {
+				return nil
+			}
+			if info, err := d.Info(); err == nil {
+				note(path, info)
+			}
+			return nil
+		})
 	}
 	return h.Sum64()
 }

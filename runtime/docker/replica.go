@@ -155,11 +155,11 @@ func (b *Backend) discard(id string) {
 // place.
 func (c *container) Transport() http.RoundTripper { return c.transport }
 
-// AwaitReady polls /_/ready of this container, and of no other in its place.
-func (c *container) AwaitReady(ctx context.Context) error {
+// AwaitReady asks this container, and no other in its place.
+func (c *container) AwaitReady(ctx context.Context, how provider.Readiness) error {
 	direct := forward.To(c.dial)
 	defer direct.Close()
-	if err := provider.AwaitReady(ctx, c, direct); err != nil {
+	if err := provider.AwaitReady(ctx, c, how, direct); err != nil {
 		return err
 	}
 	c.supervisor.set(c)

@@ -19,9 +19,12 @@ type expiry struct {
 }
 
 // begin gives the call a context that ends with the client's, with the call's
-// time, or when over is called.
+// time if it has one, or when over is called.
 func (e *expiry) begin(c *call) (ctx *lifetime, over func()) {
-	ctx = &lifetime{Context: c.r.Context(), until: c.start.Add(c.timeout)}
+	ctx = &lifetime{Context: c.r.Context()}
+	if c.timeout > 0 {
+		ctx.until = c.start.Add(c.timeout)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.calls == nil {
@@ -53,7 +56,7 @@ func (e *expiry) look() {
 		}
 		var over []*lifetime
 		for l := range e.calls {
-			if now.After(l.until) || l.Context.Err() != nil {
+			if !l.until.IsZero() && now.After(l.until) || l.Context.Err() != nil {
 				over = append(over, l)
 			}
 		}
@@ -72,7 +75,7 @@ func (e *expiry) look() {
 // instead of watched.
 type lifetime struct {
 	context.Context
-	until time.Time
+	until time.Time // zero: no limit
 
 	mu    sync.Mutex
 	err   error
@@ -80,7 +83,7 @@ type lifetime struct {
 	after map[*func()]struct{}
 }
 
-func (l *lifetime) Deadline() (time.Time, bool) { return l.until, true }
+func (l *lifetime) Deadline() (time.Time, bool) { return l.until, !l.until.IsZero() }
 
 func (l *lifetime) Done() <-chan struct{} {
 	l.mu.Lock()

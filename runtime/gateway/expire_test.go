@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"testing/synctest"
@@ -56,4 +57,44 @@ func TestACallsTimeEnds(t *testing.T) {
 			t.Errorf("the clock runs for %d calls", len(e.calls))
 		}
 	})
+}
+
+// exec_timeout 0 is no limit: the call ends with its client, and at no time.
+func TestExpiry_NoLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parent, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var e expiry
+		ctx, over := e.begin(&call{r: httptest.NewRequest("GET", "/", nil).WithContext(parent), start: time.Now()})
+		time.Sleep(time.Hour)
+		if until, ok := ctx.Deadline(); ok || ctx.Err() != nil {
+			t.Errorf("%v, a deadline at %s", ctx.Err(), until)
+		}
+		if l := (&lane{start: time.Now()}); time.Until(l.Until()) < time.Hour {
+			t.Errorf("a carried call ends at %s", l.Until())
+		}
+		cancel()
+		<-ctx.Done()
+		over()
+		time.Sleep(2 * expiryTick)
+	})
+}
+
+func TestGateway_ExecTimeoutZero(t *testing.T) {
+	longer := make(chan struct{})
+	r := open(t, func(w http.ResponseWriter, req *http.Request) {
+		select {
+		case <-longer:
+		case <-req.Context().Done():
+		}
+		_, _ = w.Write([]byte("done"))
+	})
+	r.g.cfg.Timeout = time.Millisecond
+	f := r.p.functions["echo"]
+	f.EnvVars = map[string]string{"exec_timeout": "0"}
+	r.p.functions["echo"] = f
+	time.AfterFunc(3*expiryTick, func() { close(longer) })
+	if res, body := r.do(t, "GET", "/function/echo", "", false); res.StatusCode != 200 || body != "done" {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
 }

@@ -104,7 +104,8 @@ func slow(err error) error {
 	return err
 }
 
-// timeout is the longest a call may take of a function with these variables.
+// timeout is the longest a call may take of a function with these variables; 0
+// is no limit, which exec_timeout 0 asks for as the function server reads it.
 func (g *Gateway) timeout(env map[string]string) time.Duration {
 	v := env["exec_timeout"]
 	if v == "" {
@@ -117,6 +118,9 @@ func (g *Gateway) timeout(env map[string]string) time.Duration {
 			return g.cfg.Timeout
 		}
 		d = time.Duration(n) * time.Second
+	}
+	if d == 0 {
+		return 0
 	}
 	return max(g.cfg.Timeout, d+Margin)
 }

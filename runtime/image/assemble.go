@@ -107,7 +107,7 @@ func programLayer(binary, handler string) (v1.Layer, error) {
 		return nil, err
 	}
 	files.items[0].mode = 0o755
-	for _, name := range []string{"static", migrationFolder, grantsFile} {
+	for _, name := range []string{staticFolder, migrationFolder, grantsFile} {
 		from := filepath.Join(handler, name)
 		if _, err := os.Stat(from); err != nil {
 			continue

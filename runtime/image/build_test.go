@@ -359,6 +359,18 @@ func TestTheStoreBuildsHello_R28(t *testing.T) {
 	if err != nil || !again.Cached || again.Digest != r.Digest {
 		t.Errorf("again: got %+v, %v", again, err)
 	}
+	// A folder static beside the handler is what the program starts beside.
+	write(t, filepath.Join(root, "functions/hello/static/css/page.css"), "p {}")
+	if r, err = b.Build(t.Context(), f, f.Function("hello"), nil); err != nil || r.Digest == again.Digest {
+		t.Fatalf("with static: %+v %v", r, err)
+	}
+	unpacked, err := Unpack(t.Context(), r.Pinned(), t.TempDir())
+	if err != nil || !unpacked.Server {
+		t.Fatalf("%+v %v", unpacked, err)
+	}
+	if text, err := os.ReadFile(filepath.Join(unpacked.Dir, "static/css/page.css")); err != nil || string(text) != "p {}" {
+		t.Errorf("%q %v", text, err)
+	}
 	u, err := Unpack(t.Context(), r.Pinned(), filepath.Join(root, "unpacked"))
 	if err != nil {
 		t.Fatal(err)

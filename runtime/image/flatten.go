@@ -15,11 +15,12 @@ import (
 
 // Bounds of an image that is unpacked.
 const (
-	maxLayers     = 127     // Docker's own
-	maxLayerBytes = 2 << 30 // of one layer, decompressed
-	maxFiles      = 200_000 // entries of all layers
-	maxLinks      = 40      // symbolic links on the way to one file, as in Linux
-	maxNameLength = 4096    // bytes, as in Linux
+	maxLayers     = 127      // Docker's own
+	maxLayerBytes = 2 << 30  // of one layer, decompressed
+	maxFiles      = 200_000  // entries of all layers
+	maxLinks      = 40       // symbolic links on the way to one file, as in Linux
+	maxNameLength = 4096     // bytes, as in Linux; of a name, and of a link's target
+	maxNameBytes  = 64 << 20 // of all names and targets: they are held in memory
 )
 
 // entry is a file, folder or link of the flattened image.
@@ -54,7 +55,7 @@ func flatten(img v1.Image) (*tree, error) {
 		return nil, fmt.Errorf("it has more than %d layers", maxLayers)
 	}
 	t := &tree{entries: map[string]entry{}}
-	seen := 0
+	seen, names := 0, 0
 	for i, layer := range layers {
 		upper := map[string]entry{} // of this layer; its whiteouts do not touch them
 		gone := map[string]bool{}   // below, with all that is in it; "x/" is what is in x alone
@@ -62,8 +63,11 @@ func flatten(img v1.Image) (*tree, error) {
 			if seen++; seen > maxFiles {
 				return fmt.Errorf("it has more than %d files", maxFiles)
 			}
-			if len(h.Name) > maxNameLength {
+			if len(h.Name) > maxNameLength || len(h.Linkname) > maxNameLength {
 				return fmt.Errorf("it has a name of more than %d bytes", maxNameLength)
+			}
+			if names += len(h.Name) + len(h.Linkname); names > maxNameBytes {
+				return fmt.Errorf("its names have more than %d bytes", maxNameBytes)
 			}
 			full := path.Clean("/" + h.Name)
 			folder, base := path.Split(full)
@@ -161,17 +165,28 @@ func (t *tree) open(img v1.Image, e entry, do func(io.Reader) error) error {
 
 // resolve follows links to a regular file and gives its path.
 func (t *tree) resolve(name string) (string, error) {
+	at, err := t.follow(name)
+	if err != nil {
+		return "", err
+	}
+	switch e, ok := t.entries[at]; {
+	case !ok:
+		return "", fmt.Errorf("%s is not in the image", name)
+	case e.kind != tar.TypeReg:
+		return "", fmt.Errorf("%s is not a file in the image", name)
+	}
+	return at, nil
+}
+
+// follow follows links to a path that is none, whether or not something is there:
+// a folder may have no entry of its own.
+func (t *tree) follow(name string) (string, error) {
 	rest, done := path.Clean("/"+name), "/"
-	for hops := 0; rest != "/" && rest != ""; {
+	for hops := 0; rest != "/"; {
 		head, tail, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
 		next := path.Join(done, head)
-		e, ok := t.entries[next]
-		switch {
-		case !ok && tail != "": // a folder may have no entry of its own
-			done, rest = next, "/"+tail
-		case !ok:
-			return "", fmt.Errorf("%s is not in the image", name)
-		case e.kind == tar.TypeSymlink || e.kind == tar.TypeLink:
+		switch e, ok := t.entries[next]; {
+		case ok && (e.kind == tar.TypeSymlink || e.kind == tar.TypeLink):
 			if hops++; hops > maxLinks {
 				return "", fmt.Errorf("%s: too many links", name)
 			}
@@ -182,16 +197,44 @@ func (t *tree) resolve(name string) (string, error) {
 				to = path.Join(done, to)
 			}
 			done, rest = "/", path.Join("/", to, tail)
-		case tail == "" && e.kind == tar.TypeReg:
-			return next, nil
-		case e.kind == tar.TypeDir && tail != "":
-			done, rest = next, "/"+tail
-		default:
+		case ok && tail != "" && e.kind != tar.TypeDir:
 			return "", fmt.Errorf("%s is not a file in the image", name)
+		default:
+			done, rest = next, "/"+tail
 		}
 	}
-	return "", fmt.Errorf("%s is not a file in the image", name)
+	return done, nil
 }
+
+// lookPath finds a program as execvp(3) does in the image: a name without a slash
+// in the folders of its PATH, else relative to its working directory.
+func (t *tree) lookPath(program, workdir string, env []string) (string, error) {
+	if strings.Contains(program, "/") {
+		if !path.IsAbs(program) {
+			program = path.Join("/", workdir, program)
+		}
+		return t.resolve(program)
+	}
+	dirs := defaultPath
+	for _, kv := range env {
+		if v, ok := strings.CutPrefix(kv, "PATH="); ok {
+			dirs = v
+		}
+	}
+	for dir := range strings.SplitSeq(dirs, ":") {
+		if !path.IsAbs(dir) {
+			dir = path.Join("/", workdir, dir)
+		}
+		at, err := t.resolve(path.Join(dir, program))
+		if err == nil && t.entries[at].mode&0o111 != 0 {
+			return at, nil
+		}
+	}
+	return "", fmt.Errorf("%s is in no folder of its PATH (%s)", program, dirs)
+}
+
+// defaultPath is what Docker sets when an image has no PATH.
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // harmless are files that a static program does without, or finds on this
 // machine too.
@@ -201,12 +244,12 @@ var harmless = []string{
 	"/usr/local/share/ca-certificates/", "/usr/lib/os-release", "/lib/apk/", "/zoneinfo.zip", "/.dockerenv",
 }
 
-// others are the files besides the program that it may need, sorted: other
-// programs, libraries, data.
-func (t *tree) others(program string) (names []string) {
+// others are the files besides the program and its working directory that it may
+// need, sorted: other programs, libraries, data.
+func (t *tree) others(program string, w *workdir) (names []string) {
 next:
 	for name, e := range t.entries {
-		if name == program || e.kind != tar.TypeReg && e.kind != tar.TypeLink {
+		if name == program || w.holds(name) || e.kind != tar.TypeReg && e.kind != tar.TypeLink {
 			continue
 		}
 		if at, err := t.resolve(name); err == nil && at == program {

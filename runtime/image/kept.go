@@ -17,6 +17,8 @@ const (
 	programFile  = "handler"
 	zoneinfoFile = "zoneinfo.zip"
 	metaFile     = "image.json"
+
+	workdirFolder = "workdir"
 )
 
 // meta is what is remembered of an unpacked image.
@@ -24,6 +26,9 @@ type meta struct {
 	Env  []string `json:"env"`
 	User string   `json:"user"`
 	Size int64    `json:"size"`
+
+	Workdir bool `json:"workdir,omitempty"` // there is a working directory
+	Server  bool `json:"server,omitempty"`  // see Unpacked
 }
 
 // wanted is kept for somebody who is about to run it: Sweep will leave it alone
@@ -52,7 +57,13 @@ func kept(place string, hash v1.Hash) (Unpacked, bool) {
 	if json.Unmarshal(data, &m) != nil {
 		return Unpacked{}, false
 	}
-	u := Unpacked{Binary: filepath.Join(place, programFile), Env: m.Env, User: m.User, Digest: hash.String()}
+	u := Unpacked{Binary: filepath.Join(place, programFile), Root: place, Server: m.Server, Env: m.Env, User: m.User, Digest: hash.String()}
+	if m.Workdir {
+		u.Dir = filepath.Join(place, workdirFolder)
+		if !exists(u.Dir) {
+			return Unpacked{}, false
+		}
+	}
 	info, err := os.Stat(u.Binary)
 	if err != nil || info.Size() != m.Size || info.Mode().Perm() != 0o755 {
 		return Unpacked{}, false

@@ -15,7 +15,7 @@ func TestAPlacedProgramNeedsNoRegistry(t *testing.T) {
 		t.Helper()
 		path := filepath.Join(work, "handler")
 		write(t, path, program(t))
-		digest, err := Place(path, dir)
+		digest, err := Place(path, filepath.Join(work, "static"), dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,7 +34,50 @@ func TestAPlacedProgramNeedsNoRegistry(t *testing.T) {
 	}
 	text := filepath.Join(work, "text")
 	write(t, text, "#!/bin/sh\n")
-	if _, err := Place(text, dir); err == nil {
+	if _, err := Place(text, "", dir); err == nil {
 		t.Error("a script was placed as a program")
+	}
+}
+
+// The folder static beside a handler is part of what is placed, and of its digest.
+func TestPlace_StaticFolder(t *testing.T) {
+	work, dir := t.TempDir(), filepath.Join(t.TempDir(), "unpacked")
+	place := func() string {
+		t.Helper()
+		write(t, filepath.Join(work, "handler"), program(t))
+		digest, err := Place(filepath.Join(work, "handler"), filepath.Join(work, "static"), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return digest
+	}
+	bare := place()
+	write(t, filepath.Join(work, "static", "css", "page.css"), "one")
+	first := place()
+	write(t, filepath.Join(work, "static", "css", "page.css"), "two")
+	second := place()
+	if bare == first || first == second {
+		t.Errorf("digests %s %s %s", bare, first, second)
+	}
+	u, err := Unpack(t.Context(), "127.0.0.1:1/nobody/listens@"+first, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(u.Dir, "static", "css", "page.css")
+	if b, err := os.ReadFile(path); err != nil || string(b) != "one" {
+		t.Errorf("%q %v", b, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o444 {
+		t.Errorf("mode %v %v", info.Mode(), err)
+	}
+	if u, err := Unpack(t.Context(), "127.0.0.1:1/nobody/listens@"+bare, dir); err != nil || u.Dir != "" {
+		t.Errorf("%+v %v", u, err)
+	}
+	if err := os.Symlink("/etc/passwd", filepath.Join(work, "static", "out")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(work, "handler"), program(t))
+	if _, err := Place(filepath.Join(work, "handler"), filepath.Join(work, "static"), dir); err == nil {
+		t.Error("a link that leads out of static was followed")
 	}
 }

@@ -1,11 +1,13 @@
 package image
 
 import (
+	"debug/buildinfo"
 	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 )
 
@@ -46,6 +48,15 @@ func checkProgram(path, arch string) (int64, error) {
 		}
 	}
 	return info.Size(), nil
+}
+
+// entryFolder is where the templates' build.sh puts a function's main package.
+const entryFolder = "_fnserver"
+
+// isFunctionServer reports whether the templates' build.sh made the program.
+func isFunctionServer(program string) bool {
+	info, err := buildinfo.ReadFile(program)
+	return err == nil && path.Base(info.Path) == entryFolder
 }
 
 // errShape shortens what debug/elf says of a file that is no ELF at all.

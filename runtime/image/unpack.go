@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -18,16 +17,21 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// Unpacked is the program of an image, ready to run on this machine.
+// Unpacked is the program of an image with the files of its working directory,
+// ready to run on this machine.
 type Unpacked struct {
 	Binary string   // path of the program
+	Root   string   // folder of all that was unpacked, the program among it
+	Dir    string   // the image's working directory, read-only; empty when it holds nothing else than the program
+	Server bool     // the program is a function server of the templates, which starts no other
 	Env    []string // what the image sets, as KEY=value; paths that exist only in it left out
 	User   string   // whom the image runs as, for instance 65532:65532
 	Digest string   // sha256:… that the reference stood for
 }
 
-// Unpack takes the one static program out of the image that ref names by tag
-// or digest, in whatever registry, and puts it under dir/<digest's hex digits>.
+// Unpack takes the one static program and the files of its working directory out
+// of the image that ref names by tag or digest, in whatever registry, and puts
+// them under dir/<digest's hex digits>.
 // When it is there already, a digest needs no request and a tag one. Errors are
 // faults whose codes a client may rely on: image_missing, image_unfit,
 // image_needs_docker (which is ErrNeedsDocker: it is more than one program),
@@ -121,16 +125,16 @@ func extract(img v1.Image, dir string) error {
 		return err
 	}
 	program := argv[0]
-	if !path.IsAbs(program) {
-		program = path.Join("/", config.WorkingDir, program)
-	}
-	at, err := tree.resolve(program)
+	at, err := tree.lookPath(program, config.WorkingDir, config.Env)
 	if err != nil {
 		return fmt.Errorf("its program: %w", err)
 	}
-	others := slices.DeleteFunc(tree.others(at), func(name string) bool { return sqlFile(config.WorkingDir, name) != "" })
-	if len(others) > 0 {
-		return fmt.Errorf("it holds more than one program, for instance %s: %w", strings.Join(others[:min(3, len(others))], ", "), ErrNeedsDocker)
+	work, err := tree.workdirOf(config.WorkingDir, at)
+	if err != nil {
+		return err
+	}
+	if others := tree.others(at, work); len(others) > 0 {
+		return fmt.Errorf("it holds more than one program and the files of its working directory, for instance %s: %w", strings.Join(others[:min(3, len(others))], ", "), ErrNeedsDocker)
 	}
 	to := filepath.Join(dir, programFile)
 	if err := tree.write(img, at, to, maxProgram, 0o755); err != nil {
@@ -140,7 +144,13 @@ func extract(img v1.Image, dir string) error {
 	if err != nil {
 		return fmt.Errorf("its program %s: %w", program, err)
 	}
-	m := meta{Env: []string{}, User: config.User, Size: size}
+	m := meta{Env: []string{}, User: config.User, Size: size, Server: isFunctionServer(to)}
+	if !work.empty() {
+		if err := work.unpack(img, filepath.Join(dir, workdirFolder)); err != nil {
+			return fmt.Errorf("its working directory: %w", err)
+		}
+		m.Workdir = true
+	}
 	for _, kv := range config.Env {
 		if zone, ok := strings.CutPrefix(kv, "ZONEINFO="); ok {
 			if from, err := tree.resolve(zone); err == nil {

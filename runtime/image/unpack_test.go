@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -292,7 +293,11 @@ func FuzzFlatten(f *testing.F) {
 		if err != nil {
 			return
 		}
-		tree.others(at)
+		work, err := tree.workdirOf(path.Dir(at), at)
+		if err != nil {
+			return
+		}
+		tree.others(at, work)
 		to := filepath.Join(t.TempDir(), "out")
 		if err := tree.write(img, at, to, 1<<20, 0o755); err != nil {
 			return

@@ -21,6 +21,26 @@ type Binary struct {
 	Path   string
 	Digest string   // of the image it came from
 	Env    []string // that the image sets
+
+	Root            string // folder of all that the image holds, which it may read and run; empty: the Path alone
+	Dir             string // that it starts in, read-only; empty: its own folder
+	IgnoresFprocess bool   // it is known not to read fprocess
+}
+
+// readable is what of the image the process may read and run.
+func (b Binary) readable() string {
+	if b.Root != "" {
+		return b.Root
+	}
+	return b.Path
+}
+
+// workingDir is where the process starts; own is its own folder.
+func (b Binary) workingDir(own string) string {
+	if b.Dir != "" {
+		return b.Dir
+	}
+	return own
 }
 
 // Config is what a Backend needs.
@@ -72,7 +92,7 @@ func (b *Backend) Users() bool { return b.cfg.Unprivileged }
 // Fetch makes the image's binary ready to run.
 func (b *Backend) Fetch(ctx context.Context, ref string) (provider.Image, error) {
 	bin, err := b.cfg.Fetch(ctx, ref)
-	return provider.Image{Digest: bin.Digest, Of: bin}, err
+	return provider.Image{Digest: bin.Digest, Of: bin, IgnoresFprocess: bin.IgnoresFprocess}, err
 }
 
 // Prepare lays out the function's secrets.

@@ -81,9 +81,10 @@ const outputTimeout = 200 * time.Millisecond
 // Transport reaches the process by its listener socket.
 func (p *instance) Transport() http.RoundTripper { return p.transport }
 
-// AwaitReady waits until /_/ready says so. Then the next sandbox is made.
-func (p *instance) AwaitReady(ctx context.Context) error {
-	if err := provider.AwaitReady(ctx, p, p.transport); err != nil {
+// AwaitReady waits until the process says that it is ready. Then the next sandbox
+// is made.
+func (p *instance) AwaitReady(ctx context.Context, how provider.Readiness) error {
+	if err := provider.AwaitReady(ctx, p, how, p.transport); err != nil {
 		return err
 	}
 	p.listener.ended.Go(p.listener.program.prewarm)

@@ -177,7 +177,7 @@ func TestListener_FullQueueIsNoObstacle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.AwaitReady(t.Context()); err != nil {
+	if err := p.AwaitReady(t.Context(), provider.Readiness{StartTimeout: time.Minute}); err != nil {
 		t.Error(err)
 	}
 	p.Stop(time.Minute)

@@ -112,7 +112,10 @@ func open(t *testing.T, dir string) *rig {
 			if _, d, ok := strings.Cut(ref, "@"); ok {
 				digest = d
 			}
-			return Binary{Path: binary, Digest: digest}, nil
+			if image := filepath.Join(dir, "image"); exists(image) { // one with a working directory
+				return Binary{Path: filepath.Join(image, "handler"), Digest: digest, Root: image, Dir: filepath.Join(image, "workdir")}, nil
+			}
+			return Binary{Path: binary, Digest: digest, IgnoresFprocess: true}, nil
 		},
 	})
 	if err != nil {
@@ -126,6 +129,11 @@ func open(t *testing.T, dir string) *rig {
 	}
 	t.Cleanup(p.Close)
 	return &rig{p, b, b.isolation, dir, vault}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // shortDir is a folder whose sockets have short paths and that a function's

@@ -43,8 +43,8 @@ func newSandbox(p *program) (s *sandbox, err error) {
 		return nil, err
 	}
 	spec := launch.Spec{
-		Path: p.binary.Path, Args: []string{p.spec.Deployment.Service}, Env: p.environment(s.home), Dir: s.home, UID: p.spec.UID,
-		Run: []string{p.binary.Path}, Read: []string{p.secrets()}, Write: []string{s.home}, Group: s.entry,
+		Path: p.binary.Path, Args: []string{p.spec.Deployment.Service}, Env: p.environment(s.home), Dir: p.binary.workingDir(s.home), UID: p.spec.UID,
+		Run: []string{p.binary.readable()}, Read: []string{p.secrets()}, Write: []string{s.home}, Group: s.entry,
 		LimitTasks: p.spec.UID != 0 && !i.groups.Has(cgroup.Tasks),
 	}
 	if i.mounts {

@@ -10,11 +10,11 @@ import (
 // nobody is a replica that is never called.
 type nobody struct{}
 
-func (nobody) Transport() http.RoundTripper     { return http.DefaultTransport }
-func (nobody) AwaitReady(context.Context) error { return nil }
-func (nobody) Exited() <-chan struct{}          { return nil }
-func (nobody) How() string                      { return "" }
-func (nobody) Stop(time.Duration)               {}
+func (nobody) Transport() http.RoundTripper                { return http.DefaultTransport }
+func (nobody) AwaitReady(context.Context, Readiness) error { return nil }
+func (nobody) Exited() <-chan struct{}                     { return nil }
+func (nobody) How() string                                 { return "" }
+func (nobody) Stop(time.Duration)                          {}
 
 // serving is a provider of one function, f, with so many ready replicas that take
 // limit calls each.

@@ -26,10 +26,15 @@ type Backend interface {
 	Close()
 }
 
+// DefaultFprocess is what the templates' stack entries say: the program itself.
+const DefaultFprocess = "./handler"
+
 // Image is what Fetch found.
 type Image struct {
 	Digest string
 	Of     any // what the backend needs to start it; nobody else looks at it
+	// IgnoresFprocess says that its program is known not to read fprocess.
+	IgnoresFprocess bool
 }
 
 // Spec is one version of a function, as a backend is told of it.
@@ -75,8 +80,8 @@ type Replica interface {
 	// the same one.
 	Transport() http.RoundTripper
 	// AwaitReady returns nil when the replica can serve. It gives up when the
-	// replica ends, after StartTimeout, or when ctx does.
-	AwaitReady(ctx context.Context) error
+	// replica ends, after the Limit, or when ctx does.
+	AwaitReady(context.Context, Readiness) error
 	// Exited is closed when the replica has ended, with everything it started.
 	Exited() <-chan struct{}
 	// How tells how it ended, once Exited is closed.

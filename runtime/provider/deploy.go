@@ -30,6 +30,9 @@ func (p *Provider) Deploy(ctx context.Context, d types.FunctionDeployment) error
 	if _, err := limitsOf(d); err != nil {
 		return err
 	}
+	if _, err := ReadinessOf(d.Annotations); err != nil {
+		return err
+	}
 	img, err := p.backend.Fetch(ctx, d.Image)
 	if err != nil {
 		return err

@@ -98,9 +98,15 @@ func (f *function) roll(rec record, img Image) {
 	if err != nil { // of a deployment that was taken when the rule was another
 		notes = []string{err.Error() + "; the usual scaling is used"}
 	}
+	if _, err := ReadinessOf(rec.Deployment.Annotations); err != nil {
+		notes = append(notes, err.Error()+"; the default is used")
+	}
+	if p := rec.Deployment.EnvProcess; img.IgnoresFprocess && p != "" && p != DefaultFprocess {
+		notes = append(notes, fmt.Sprintf("fprocess %q has no effect: the image's program is the function itself, and starts no other", p))
+	}
 	for _, n := range notes {
 		f.say(name, n)
-		slog.Warn("a function's scaling", "function", name, "note", n)
+		slog.Warn("a setting of a function", "function", name, "note", n)
 	}
 	f.scaler = scaler{scaling: s}
 	next, err := newRelease(f, rec, img)

@@ -83,7 +83,8 @@ func (p *instance) retire(limit time.Duration, hurry <-chan struct{}) {
 const hurried = 30 * time.Second
 
 // grace is how long a call that has begun may take to end when another replica
-// takes over: the function's own limit and a little, an hour at most.
+// takes over: the function's own limit and a little, an hour at most and when
+// it has none (exec_timeout 0).
 func grace(env map[string]string) time.Duration {
 	v := env["exec_timeout"]
 	d, err := time.ParseDuration(v)
@@ -94,8 +95,11 @@ func grace(env map[string]string) time.Duration {
 		}
 		d = time.Duration(seconds) * time.Second
 	}
-	if d <= 0 {
+	switch {
+	case d < 0:
 		return hurried
+	case d == 0:
+		return time.Hour
 	}
 	return min(d+time.Second, time.Hour)
 }

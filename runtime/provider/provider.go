@@ -27,9 +27,8 @@ const Namespace = "openfaas-fn"
 
 // Bounds of the waits here; none is without an end.
 const (
-	StartTimeout = 30 * time.Second // from the start to the first 200 of /_/ready
-	HoldTimeout  = 30 * time.Second // of a call that finds nothing ready
-	MaxHeld      = 1000             // calls that wait so for one function
+	HoldTimeout = 30 * time.Second // of a call that finds nothing ready
+	MaxHeld     = 1000             // calls that wait so for one function
 )
 
 // Config is what a Provider needs.

@@ -14,10 +14,11 @@ import (
 // release is one version of a function: its record, the program made of its
 // image, and the slots its replicas live in.
 type release struct {
-	f       *function
-	rec     record
-	program Program
-	before  atomic.Pointer[release] // serves until this one is ready
+	f         *function
+	rec       record
+	program   Program
+	readiness Readiness
+	before    atomic.Pointer[release] // serves until this one is ready
 
 	maxInflight int64 // calls at once that each replica takes; 0: any number
 
@@ -33,6 +34,7 @@ func newRelease(f *function, rec record, img Image) (*release, error) {
 		return nil, err
 	}
 	r := &release{f: f, rec: rec, maxInflight: maxInflight(rec.Deployment.EnvVars)}
+	r.readiness, _ = ReadinessOf(rec.Deployment.Annotations) // roll has noted an error: the default is used
 	r.slots.Store(&[]*slot{})
 	spec := Spec{Deployment: rec.Deployment, Image: img, Limits: limits, Home: f.p.home(rec)}
 	if f.p.backend.Users() {

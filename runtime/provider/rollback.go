@@ -30,10 +30,21 @@ type Version struct {
 	Current   bool
 }
 
-// remembered is the past that next has when it takes r's place: r first, and
-// nothing twice.
+// DevAnnotation marks a deployment as a save of fnstore dev: something that is
+// being tried and that no rollback shall bring back.
+const DevAnnotation = "fnstore.dev"
+
+func isDev(d types.FunctionDeployment) bool {
+	return d.Annotations != nil && (*d.Annotations)[DevAnnotation] == "true"
+}
+
+// remembered is the past that next has when it takes r's place: r first unless it
+// is a save of fnstore dev, and nothing twice.
 func (r record) remembered(next record) []version {
-	past := []version{{r.Deployment, r.Digest, r.CreatedAt}}
+	var past []version
+	if !isDev(r.Deployment) {
+		past = append(past, version{r.Deployment, r.Digest, r.CreatedAt})
+	}
 	for _, v := range r.Previous {
 		if len(past) < MaxPrevious && !v.same(next.Deployment, next.Digest) {
 			past = append(past, v)
@@ -65,7 +76,7 @@ func (p *Provider) Versions(_ context.Context, name string) ([]Version, error) {
 // Rollback deploys a former version again, its settings included: the newest
 // whose image's digest begins with digest, or the one before the current when
 // digest is empty. What it replaces is remembered too, so a second Rollback
-// undoes the first. fault.NotFound says that there is no such version.
+// undoes the first; a save of fnstore dev is not. fault.NotFound says that there is no such version.
 func (p *Provider) Rollback(ctx context.Context, name, digest string) error {
 	f, err := p.find(name)
 	if err != nil {

@@ -99,7 +99,7 @@ func (s *slot) once(seat Seat) (served bool, how error) {
 	if err != nil {
 		return false, fmt.Errorf("cannot start: %w", err)
 	}
-	if err := r.AwaitReady(s.ctx); err != nil {
+	if err := r.AwaitReady(s.ctx, s.r.readiness); err != nil {
 		r.Stop(0)
 		return false, err
 	}

@@ -3,6 +3,7 @@ package stackfile
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"go.yaml.in/yaml/v4"
@@ -63,6 +64,13 @@ func ReadTemplate(root, lang string) (*Template, error) {
 		r.fail(nil, "handler_folder %q leaves the build context", t.HandlerFolder)
 	}
 	return t, errors.Join(r.errs...)
+}
+
+// HasServer reports whether the template compiles a function server of its own
+// into the function's program, as build.sh of ours does.
+func (t *Template) HasServer() bool {
+	_, err := os.Stat(filepath.Join(t.Dir, "entry.txt"))
+	return err == nil
 }
 
 func (r *reader) option(t *Template, item *node) {

@@ -14,7 +14,7 @@ import (
 // draining begins at once.
 type settings struct {
 	port         int           // port, 8080; 0 lets the system choose
-	readTimeout  time.Duration // read_timeout, 30s or exec_timeout when longer
+	readTimeout  time.Duration // read_timeout, 30s or exec_timeout when longer; 0 means no limit
 	writeTimeout time.Duration // write_timeout, likewise
 	execTimeout  time.Duration // exec_timeout, 30s; 0 means no limit
 	maxInflight  int64         // max_inflight, 0 means no limit
@@ -56,10 +56,10 @@ func readSettings(lookup func(string) (string, bool)) (settings, []string) {
 		}
 		s.connections = fits
 	}
-	// A function that raises exec_timeout alone would otherwise still be cut
-	// off at 30 s by the other two.
+	// A function that raises exec_timeout alone, or has none, would otherwise
+	// still be cut off at 30 s by the other two.
 	rest := 30 * time.Second
-	if s.execTimeout > rest {
+	if s.execTimeout > rest || s.execTimeout == 0 {
 		rest = s.execTimeout
 	}
 	s.readTimeout = e.duration("read_timeout", rest, 1)

@@ -84,7 +84,7 @@ type server struct {
 
 // Run serves until ctx ends, then drains: readiness goes first, the listener
 // closes, and requests in flight finish within the longer of exec_timeout and
-// write_timeout. An error says that serving was impossible or that a request
+// write_timeout, within an hour when they have no limit. An error says that serving was impossible or that a request
 // was cut off.
 func Run(ctx context.Context, o Options) error {
 	if o.Lookup == nil {
@@ -180,16 +180,26 @@ func (s *server) limits(h http.Handler) *http.Server {
 	}
 }
 
+// maxDrain bounds a drain when calls have no limit of their own.
+const maxDrain = time.Hour
+
+// drainTimeout is how long calls in flight may take after SIGTERM.
+func (s *server) drainTimeout() time.Duration {
+	if s.execTimeout == 0 {
+		return maxDrain
+	}
+	if s.execTimeout > s.writeTimeout {
+		return s.execTimeout
+	}
+	return s.writeTimeout
+}
+
 // drain does not wait healthcheck_interval before it begins, as of-watchdog
 // does: with that variable's default the wait is as long as write_timeout.
 func (s *server) drain(web *http.Server, force <-chan struct{}) error {
 	s.close()
 	s.log.Info("draining", "in_flight", s.inflight.Load())
-	bound := s.writeTimeout
-	if s.execTimeout > bound {
-		bound = s.execTimeout
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), bound)
+	ctx, cancel := context.WithTimeout(context.Background(), s.drainTimeout())
 	defer cancel()
 	go func() {
 		select {

@@ -35,6 +35,14 @@ func TestSettings_R12(t *testing.T) {
 		execTimeout: 300 * time.Second, logCallID: true, readyPath: "/r", lock: "/t/.lock", maxInflight: 7, metricsPort: 8081, connections: 1024}); s != want || len(warned) != 0 {
 		t.Errorf("given %+v %v", s, warned)
 	}
+	for _, v := range []string{"0", "0s"} {
+		if s, warned = read("exec_timeout", v); s.execTimeout != 0 || s.readTimeout != 0 || s.writeTimeout != 0 || len(warned) != 0 {
+			t.Errorf("exec_timeout=%s: %+v %v", v, s, warned)
+		}
+		if d := (&server{settings: s}).drainTimeout(); d != maxDrain {
+			t.Errorf("exec_timeout=%s drains for %s", v, d)
+		}
+	}
 	s, _ = read("write_timeout", "1m", "read_timeout", "1ms")
 	if s.writeTimeout != time.Minute || s.readTimeout != time.Millisecond {
 		t.Errorf("own timeouts %+v", s)
