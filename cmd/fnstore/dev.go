@@ -28,7 +28,7 @@ func (cmd devCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
 	if err := s.readState(); err != nil {
 		return err
 	}
-	d, err := newWorkshop(ctx, s, cmd.Function)
+	d, err := newWorkshop(ctx, s, cmd.Function, out)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ type workshop struct {
 	placed   []string // folders of the last versions, oldest first
 }
 
-func newWorkshop(ctx context.Context, s *settings, name string) (*workshop, error) {
+func newWorkshop(ctx context.Context, s *settings, name string, out io.Writer) (*workshop, error) {
 	c, vars, err := newLocalClient(s)
 	if err != nil {
 		return nil, err
@@ -73,6 +73,10 @@ func newWorkshop(ctx context.Context, s *settings, name string) (*workshop, erro
 	d := &workshop{set: s, name: name, own: vars["FNSTORE_REGISTRY"], client: c}
 	fn, file, err := d.function()
 	if err != nil {
+		return nil, err
+	}
+	file.Functions = []*stackfile.Function{fn}
+	if err := addTemplates(ctx, file, func(text string) { fmt.Fprintln(out, " ", text) }); err != nil {
 		return nil, err
 	}
 	if d.compiler, err = newCompiler(ctx, file.Dir, fn, s.path("dev", name)); err != nil {

@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"fnstore/runtime/stackfile"
 )
@@ -69,6 +70,10 @@ func plan(root string, stack *stackfile.File, fn *stackfile.Function) (*list, *s
 // buildable says why a function cannot be built by its template's script.
 func buildable(t *stackfile.Template, fn *stackfile.Function) error {
 	if info, err := os.Stat(filepath.Join(t.Dir, script)); err != nil || !info.Mode().IsRegular() {
+		if name, _, _ := strings.Cut(fn.Lang, "@"); name == "golang-middleware" || name == "golang-http" {
+			return fmt.Errorf("template/%s %w: it is OpenFaaS' template, which only its Dockerfile builds. A handler for it builds unchanged with the store's template of that name: remove the folder template/%s, and its entry under configuration.templates if there is one, and fnstore deploy puts the store's there",
+				fn.Lang, ErrNeedsDocker, fn.Lang)
+		}
 		return fmt.Errorf("template %s %w: it has no %s, so its Dockerfile is the only way to build it", fn.Lang, ErrNeedsDocker, script)
 	}
 	for _, o := range fn.BuildOptions {
