@@ -20,7 +20,7 @@ import (
 
 // Bounds of what is kept.
 const (
-	MaxLine = 64 << 10 // bytes of one line; the rest of a longer one is cut off
+	MaxLine = 64 << 10 // bytes of one line; a longer one is cut there, and says so
 	MaxFile = 8 << 20  // bytes of a function's file; one older file is kept beside it
 )
 
@@ -65,7 +65,7 @@ func (s *Store) file(name string) *file {
 
 // Copy reads lines from r until it ends and appends each to name's log as
 // coming from instance. Bytes that are not UTF-8 are replaced; a line that is
-// too long is cut, so that nothing a function writes can stop its log. Lines that
+// too long is cut and marked there, so that nothing a function writes can stop its log. Lines that
 // came together are written together.
 func (s *Store) Copy(name, namespace, instance string, r io.Reader) {
 	f := s.file(name)
@@ -73,13 +73,19 @@ func (s *Store) Copy(name, namespace, instance string, r io.Reader) {
 	var came []logs.Message
 	for {
 		line, err := br.ReadSlice('\n')
-		cut := err == bufio.ErrBufferFull
-		if len(line) > 0 {
-			came = append(came, logs.Message{Name: name, Namespace: namespace, Instance: instance, Timestamp: time.Now().UTC(),
-				Text: strings.ToValidUTF8(string(bytes.TrimRight(line, "\r\n")), "\uFFFD")})
+		text := strings.ToValidUTF8(string(bytes.TrimRight(line, "\r\n")), "\uFFFD")
+		some := len(line) > 0
+		if rest := 0; err == bufio.ErrBufferFull {
+			for err == bufio.ErrBufferFull {
+				line, err = br.ReadSlice('\n')
+				rest += len(line)
+			}
+			if rest -= len(line) - len(bytes.TrimRight(line, "\r\n")); rest > 0 {
+				text += fmt.Sprintf(" [cut: %d more bytes]", rest)
+			}
 		}
-		for cut && err == bufio.ErrBufferFull {
-			_, err = br.ReadSlice('\n') // the rest of the long line
+		if some {
+			came = append(came, logs.Message{Name: name, Namespace: namespace, Instance: instance, Timestamp: time.Now().UTC(), Text: text})
 		}
 		if ahead, _ := br.Peek(br.Buffered()); err != nil || bytes.IndexByte(ahead, '\n') < 0 {
 			f.append(came)

@@ -67,7 +67,7 @@ function send(file, shot) {
   return new Promise((resolve, reject) => {
     const bar = shot.querySelector("progress");
     const xhr = new XMLHttpRequest();
-    xhr.open("POST", `/ui/photos?${new URLSearchParams({ name: file.name })}`);
+    xhr.open("POST", at(`/ui/photos?${new URLSearchParams({ name: file.name })}`));
     xhr.setRequestHeader("Content-Type", file.type || "application/octet-stream");
     xhr.upload.onprogress = (e) => {
       bar.value = e.loaded / file.size;
