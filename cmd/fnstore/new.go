@@ -54,7 +54,7 @@ func (cmd newCmd) Run(s *settings, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := plant(kind, dir, values); err != nil {
+	if err := writeStarter(kind, dir, values); err != nil {
 		return errors.Join(err, os.RemoveAll(dir))
 	}
 	if made {
@@ -99,9 +99,9 @@ func moduleName(path string) (string, error) {
 	return "", fmt.Errorf("%s names no module", path)
 }
 
-// plant writes a starter into dir. Its files end in .txt, so that neither the go
+// writeStarter writes a starter into dir. Its files end in .txt, so that neither the go
 // command nor the architecture tests take them for ours.
-func plant(kind, dir string, values map[string]string) error {
+func writeStarter(kind, dir string, values map[string]string) error {
 	return fs.WalkDir(starters, kind, func(at string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

@@ -53,7 +53,7 @@ func TestACallsTimeEnds(t *testing.T) {
 		time.Sleep(2 * expiryTick)
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		if e.looking || len(e.calls) > 0 {
+		if e.running || len(e.calls) > 0 {
 			t.Errorf("the clock runs for %d calls", len(e.calls))
 		}
 	})

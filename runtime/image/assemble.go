@@ -102,7 +102,7 @@ func (b *base) layer() (v1.Layer, error) {
 // changed function sends nothing else: its program and, when the handler has
 // one, its folder static.
 func programLayer(binary, static string) (v1.Layer, error) {
-	files := &list{within: []string{filepath.Dir(binary), static}}
+	files := &fileList{within: []string{filepath.Dir(binary), static}}
 	if err := files.add(binary, handlerPath); err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func programLayer(binary, static string) (v1.Layer, error) {
 	})
 }
 
-func (l *list) tar(w *tar.Writer) error {
+func (l *fileList) tar(w *tar.Writer) error {
 	made := map[string]bool{}
 	for _, it := range l.items {
 		if it.mode.IsDir() {

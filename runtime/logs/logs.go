@@ -24,8 +24,8 @@ const (
 	MaxFile = 8 << 20  // bytes of a function's file; one older file is kept beside it
 )
 
-// follower is how many lines a slow reader may lag behind before it loses some.
-const follower = 1024
+// followerLines is how many lines a slow reader may lag behind before it loses some.
+const followerLines = 1024
 
 // Store is a folder of log files. Its methods are safe for concurrent use.
 type Store struct {
@@ -41,7 +41,7 @@ type file struct {
 	f         *os.File
 	size      int64
 	followers map[chan logs.Message]struct{}
-	gone      bool // removed: another of the name has its place, or none
+	removed   bool // another of the name has its place, or none
 }
 
 // Open makes the folder if it is missing.
@@ -70,7 +70,7 @@ func (s *Store) file(name string) *file {
 func (s *Store) Copy(name, namespace, instance string, r io.Reader) {
 	f := s.file(name)
 	br := bufio.NewReaderSize(r, MaxLine)
-	var came []logs.Message
+	var batch []logs.Message
 	for {
 		line, err := br.ReadSlice('\n')
 		text := strings.ToValidUTF8(string(bytes.TrimRight(line, "\r\n")), "\uFFFD")
@@ -85,12 +85,12 @@ func (s *Store) Copy(name, namespace, instance string, r io.Reader) {
 			}
 		}
 		if some {
-			came = append(came, logs.Message{Name: name, Namespace: namespace, Instance: instance, Timestamp: time.Now().UTC(), Text: text})
+			batch = append(batch, logs.Message{Name: name, Namespace: namespace, Instance: instance, Timestamp: time.Now().UTC(), Text: text})
 		}
 		if ahead, _ := br.Peek(br.Buffered()); err != nil || bytes.IndexByte(ahead, '\n') < 0 {
-			f.append(came)
-			clear(came)
-			came = came[:0]
+			f.append(batch)
+			clear(batch)
+			batch = batch[:0]
 		}
 		if err != nil {
 			return
@@ -105,21 +105,21 @@ func (s *Store) Say(name, namespace, instance, text string) {
 
 // append writes the lines and hands them on. A disk that is full costs a line
 // its place in the file, never the function's life.
-func (f *file) append(came []logs.Message) {
+func (f *file) append(batch []logs.Message) {
 	var lines bytes.Buffer
 	to := json.NewEncoder(&lines)
 	to.SetEscapeHTML(false)
-	for _, m := range came {
+	for _, m := range batch {
 		_ = to.Encode(m) // strings and a time: cannot fail
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.gone {
+	if f.removed {
 		return // the last words of a function that nobody can ask for any more
 	}
 	f.write(lines.Bytes())
 	for ch := range f.followers {
-		for _, m := range came {
+		for _, m := range batch {
 			select {
 			case ch <- m:
 			default: // it lags too far behind
@@ -160,7 +160,7 @@ func (s *Store) Remove(name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.followers) == 0 && s.files[name] == f {
-		f.gone = true
+		f.removed = true
 		delete(s.files, name)
 	}
 	if f.f != nil {
