@@ -34,7 +34,7 @@ func addTemplates(ctx context.Context, file *stackfile.File, say func(string)) e
 		case source != "":
 			say(fmt.Sprintf("pulling template %s from %s", lang, redactedSource(source)))
 			err = cloneTemplate(ctx, file.Dir, lang, source)
-		case none == nil:
+		case none == nil && lang == base: // ours has no versions to choose from
 			say(fmt.Sprintf("template %s is the store's own", lang))
 			err = placeTemplate(file.Dir, lang, func(to string) error { return copyTemplate(to, template.FS, base) })
 		default:
@@ -56,6 +56,14 @@ func redactedSource(source string) string {
 }
 
 var validCommit = regexp.MustCompile(`^[0-9a-fA-F]{7,40}$`)
+
+// templateMeta is the file meta.json that faas-cli leaves in a template it pulled.
+type templateMeta struct {
+	Repository string    `json:"repository"`
+	RefName    string    `json:"ref_name,omitempty"`
+	Sha        string    `json:"sha,omitempty"`
+	WrittenAt  time.Time `json:"written_at"`
+}
 
 // cloneTemplate fetches one template of a git repository.
 func cloneTemplate(ctx context.Context, root, lang, source string) error {
@@ -96,15 +104,13 @@ func cloneTemplate(ctx context.Context, root, lang, source string) error {
 	if _, err := fs.Stat(from, "template/"+base+"/template.yml"); err != nil {
 		return fmt.Errorf("the repository has no template/%s/template.yml", base)
 	}
-	meta, err := json.Marshal(map[string]string{
-		"repository": redactedSource(repository), "ref_name": ref, "sha": strings.TrimSpace(sha), "written_at": time.Now().UTC().Format(time.RFC3339),
-	})
+	meta, err := json.Marshal(templateMeta{redactedSource(repository), ref, strings.TrimSpace(sha), time.Now()})
 	if err != nil {
 		return err
 	}
 	return placeTemplate(root, lang, func(to string) error {
 		err := copyTemplate(to, from, "template/"+base)
-		return errors.Join(err, os.WriteFile(filepath.Join(to, "meta.json"), meta, 0o644)) // as faas-cli leaves it
+		return errors.Join(err, os.WriteFile(filepath.Join(to, "meta.json"), meta, 0o644))
 	})
 }
 

@@ -127,6 +127,7 @@ func TestTemplates_Refused(t *testing.T) {
 	touched := filepath.Join(t.TempDir(), "touched")
 	for _, c := range []struct{ lang, source, want string }{
 		{"tiny", "", "configuration.templates in the stack file names no source"},
+		{"golang-middleware@v1", "", "configuration.templates in the stack file names no source"},
 		{"none", repository, "has no template/none/template.yml"},
 		{"tiny", "file://" + repository + "#nobranch", "git clone"},
 		{"tiny", "file://" + repository + "#sha-zzzzzzz", "is not a commit"},

@@ -1,7 +1,7 @@
-// at is the address of a path here. Without it, a page that was opened as
+// address is that of a path here. Without it, a page that was opened as
 // http://user:password@host/ui/ would ask for an address with the password in it,
 // which fetch refuses.
-export function at(path) {
+export function address(path) {
   return location.origin + path;
 }
 
@@ -10,7 +10,7 @@ export function at(path) {
 export async function ask(path, options) {
   let res;
   try {
-    res = await fetch(at(path), options);
+    res = await fetch(address(path), options);
   } catch (err) {
     if (err.name === "AbortError") throw err;
     throw new Error("The store does not answer.");
