@@ -39,6 +39,9 @@ func (cmd buildCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
 // buildAll makes the images of the stack file's functions, as many at a time
 // as leaves each of them two processors.
 func buildAll(ctx context.Context, file *stackfile.File, s *settings, registry string, bars *progress) error {
+	if err := addTemplates(ctx, file, bars.say); err != nil {
+		return err
+	}
 	var jobs []*stackfile.Function
 	for _, fn := range file.Functions {
 		if !fn.SkipBuild {

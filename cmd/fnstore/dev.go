@@ -28,7 +28,7 @@ func (cmd devCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
 	if err := s.readState(); err != nil {
 		return err
 	}
-	d, err := newWorkshop(ctx, s, cmd.Function)
+	d, err := newDevSession(ctx, s, cmd.Function, out)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (cmd devCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
 	for {
 		seen := d.watched.look()
 		began := time.Now()
-		switch took, err := d.turn(ctx); {
+		switch took, err := d.build(ctx); {
 		case ctx.Err() != nil:
 			fmt.Fprintf(out, "\n%s runs as you left it; fnstore deploy %s builds, checks and deploys it, and fnstore rollback %s brings back what ran before.\n", cmd.Function, cmd.Function, cmd.Function)
 			return nil
@@ -51,8 +51,8 @@ func (cmd devCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
 	}
 }
 
-// workshop is one function that is being worked on.
-type workshop struct {
+// devSession compiles one function at each save and deploys it.
+type devSession struct {
 	set      *settings
 	name     string
 	own      string // the store's registry
@@ -62,7 +62,7 @@ type workshop struct {
 	placed   []string // folders of the last versions, oldest first
 }
 
-func newWorkshop(ctx context.Context, s *settings, name string) (*workshop, error) {
+func newDevSession(ctx context.Context, s *settings, name string, out io.Writer) (*devSession, error) {
 	c, vars, err := newLocalClient(s)
 	if err != nil {
 		return nil, err
@@ -70,9 +70,13 @@ func newWorkshop(ctx context.Context, s *settings, name string) (*workshop, erro
 	if vars["FNSTORE_BACKEND"] == "docker" {
 		return nil, errors.New("this store runs functions as containers, which need an image for each edit: use fnstore deploy, or a store with --backend process")
 	}
-	d := &workshop{set: s, name: name, own: vars["FNSTORE_REGISTRY"], client: c}
+	d := &devSession{set: s, name: name, own: vars["FNSTORE_REGISTRY"], client: c}
 	fn, file, err := d.function()
 	if err != nil {
+		return nil, err
+	}
+	file.Functions = []*stackfile.Function{fn}
+	if err := addTemplates(ctx, file, func(text string) { fmt.Fprintln(out, " ", text) }); err != nil {
 		return nil, err
 	}
 	if d.compiler, err = newCompiler(ctx, file.Dir, fn, s.path("dev", name)); err != nil {
@@ -83,7 +87,7 @@ func newWorkshop(ctx context.Context, s *settings, name string) (*workshop, erro
 }
 
 // all is everything that the function is made from.
-func (d *workshop) all(ctx context.Context) watch {
+func (d *devSession) all(ctx context.Context) watch {
 	w := d.compiler.sources(ctx)
 	w.files = append(w.files, d.set.Stack)
 	return w
@@ -93,7 +97,7 @@ func (d *workshop) all(ctx context.Context) watch {
 // something was saved since it was seen. The order makes sure of that: what is
 // saved before the second look shows in the first places, and what is saved
 // after it in the other ones.
-func (d *workshop) rewatch(ctx context.Context, seen uint64) uint64 {
+func (d *devSession) rewatch(ctx context.Context, seen uint64) uint64 {
 	next := d.all(ctx)
 	mark := next.look()
 	if d.watched.look() != seen {
@@ -103,10 +107,10 @@ func (d *workshop) rewatch(ctx context.Context, seen uint64) uint64 {
 	return mark
 }
 
-func (d *workshop) close() { d.compiler.close() }
+func (d *devSession) close() { d.compiler.close() }
 
 // function reads the stack file anew: its settings are part of what is tried.
-func (d *workshop) function() (*stackfile.Function, *stackfile.File, error) {
+func (d *devSession) function() (*stackfile.Function, *stackfile.File, error) {
 	file, err := d.set.stackFile(d.own)
 	if err != nil {
 		return nil, nil, err
@@ -118,9 +122,9 @@ func (d *workshop) function() (*stackfile.Function, *stackfile.File, error) {
 	return fn, file, nil
 }
 
-// turn takes what is in the files now to where it serves, and tells how long
+// build takes what is in the files now to where it serves, and tells how long
 // the compiler took.
-func (d *workshop) turn(ctx context.Context) (time.Duration, error) {
+func (d *devSession) build(ctx context.Context) (time.Duration, error) {
 	fn, file, err := d.function()
 	if err != nil {
 		return 0, err
@@ -159,7 +163,7 @@ func (d *workshop) turn(ctx context.Context) (time.Duration, error) {
 const keptPrograms = 2
 
 // forget removes programs that are not used any more.
-func (d *workshop) forget(place string) error {
+func (d *devSession) forget(place string) error {
 	for i, p := range d.placed {
 		if p == place { // an edit that was taken back
 			d.placed = append(d.placed[:i], d.placed[i+1:]...)

@@ -88,10 +88,15 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	if err != nil {
 		return err
 	}
+	given := map[string]bool{}
 	for _, part := range k.Path {
-		if part.Flag != nil && part.Flag.Name == "state" {
-			c.stateFlag = true
+		if part.Flag != nil {
+			given[part.Flag.Name] = true
 		}
+	}
+	c.stateFlag = given["state"]
+	if !given["stack"] {
+		c.findStack()
 	}
 	return k.Run(&c.settings)
 }

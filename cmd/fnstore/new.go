@@ -17,50 +17,73 @@ import (
 
 type newCmd struct {
 	Name string `arg:"" help:"Its name: small letters, digits and hyphens."`
+	Here bool   `help:"Make it in this folder, which may be any: NAME/, a module of its own, in the stack file here."`
 }
 
 // maxFunctions is the cap of faasd CE, so that one stack file goes everywhere.
 const maxFunctions = 15
 
-// starter is a function to begin with: a handler with its page, its tests and
-// what it links.
+// starters are functions to begin with: in the store's folder a handler with its
+// page, its tests and what it links; elsewhere a module of its own.
 //
-//go:embed starter
-var starter embed.FS
+//go:embed starter starter_own
+var starters embed.FS
 
-// Run makes functions/NAME and adds NAME to the stack file, or does nothing.
+// Run makes functions/NAME, or NAME here, and adds NAME to the stack file, or
+// does nothing.
 func (cmd newCmd) Run(s *settings, out io.Writer) error {
 	if !stackfile.ValidName(cmd.Name) {
 		return fmt.Errorf("%q cannot be a function's name: small letters, digits and hyphens, 63 at most", cmd.Name)
 	}
-	module, err := moduleName("go.mod")
+	dir, kind, values, err := cmd.start()
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat("kit/wire"); err != nil {
-		return errors.New("a new function uses kit/, and there is none here: run this in the store's folder")
-	}
-	dir := filepath.Join("functions", cmd.Name)
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s is there already", dir)
 	}
 	before, err := os.ReadFile(s.Stack)
+	made := errors.Is(err, fs.ErrNotExist) && cmd.Here
+	if made {
+		before, err = []byte(emptyStack), nil
+	}
 	if err != nil {
 		return err
 	}
-	after, err := addFunction(s.Stack, string(before), cmd.Name)
+	after, err := addFunction(s.Stack, string(before), cmd.Name, filepath.ToSlash(dir))
 	if err != nil {
 		return err
 	}
-	if err := plant(dir, map[string]string{"Name": cmd.Name, "Module": module}); err != nil {
+	if err := writeStarter(kind, dir, values); err != nil {
 		return errors.Join(err, os.RemoveAll(dir))
 	}
-	if err := replaceFile(s.Stack, after); err != nil {
+	if made {
+		err = os.WriteFile(s.Stack, []byte(after), 0o644)
+	} else {
+		err = replaceFile(s.Stack, after)
+	}
+	if err != nil {
 		return errors.Join(err, os.RemoveAll(dir))
 	}
 	_, err = fmt.Fprintf(out, "%s is made, and %s names it.\n\n  fnstore dev %s       serves it, and each save of yours\n  fnstore deploy %s    builds, checks and deploys it\n",
 		dir, s.Stack, cmd.Name, cmd.Name)
 	return err
+}
+
+// start tells where the function goes, which starter it has, and what goes into
+// that.
+func (cmd newCmd) start() (dir, kind string, values map[string]string, err error) {
+	if cmd.Here {
+		return cmd.Name, "starter_own", map[string]string{"Name": cmd.Name}, nil
+	}
+	module, err := moduleName("go.mod")
+	if err == nil {
+		_, err = os.Stat("kit/wire")
+	}
+	if err != nil {
+		return "", "", nil, errors.New("this is not the store's folder: a new function there uses kit/, and there is none here; fnstore new --here makes one in any folder")
+	}
+	return filepath.Join("functions", cmd.Name), "starter", map[string]string{"Name": cmd.Name, "Module": module}, nil
 }
 
 func moduleName(path string) (string, error) {
@@ -76,14 +99,14 @@ func moduleName(path string) (string, error) {
 	return "", fmt.Errorf("%s names no module", path)
 }
 
-// plant writes the starter into dir. Its files end in .txt, so that neither the
-// go command nor the laws take them for ours.
-func plant(dir string, values map[string]string) error {
-	return fs.WalkDir(starter, "starter", func(at string, d fs.DirEntry, err error) error {
+// writeStarter writes a starter into dir. Its files end in .txt, so that neither the go
+// command nor the architecture tests take them for ours.
+func writeStarter(kind, dir string, values map[string]string) error {
+	return fs.WalkDir(starters, kind, func(at string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		b, err := starter.ReadFile(at)
+		b, err := starters.ReadFile(at)
 		if err != nil {
 			return err
 		}
@@ -95,7 +118,7 @@ func plant(dir string, values map[string]string) error {
 		if err := t.Execute(&text, values); err != nil {
 			return err
 		}
-		to := filepath.Join(dir, strings.TrimSuffix(strings.TrimPrefix(at, "starter/"), ".txt"))
+		to := filepath.Join(dir, strings.TrimSuffix(strings.TrimPrefix(at, kind+"/"), ".txt"))
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			return err
 		}

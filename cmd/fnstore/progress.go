@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,6 +31,17 @@ func newProgress(out io.Writer) *progress {
 func terminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
+}
+
+// say prints a line above the bars.
+func (p *progress) say(text string) {
+	if p.bars != nil {
+		fmt.Fprintln(p.bars, "  "+text)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintln(p.out, "  "+text)
 }
 
 // wait lets the last bars be drawn.
@@ -82,7 +95,10 @@ func (t *task) now(stage string) {
 
 // done ends the task, well or not.
 func (t *task) done(note string, err error) {
-	if err != nil {
+	switch {
+	case errors.Is(err, context.Canceled):
+		note = "stopped" // by what failed elsewhere, or by the user
+	case err != nil:
 		note = "failed"
 	}
 	t.mu.Lock()

@@ -40,6 +40,9 @@ func (cmd deployCmd) Run(ctx context.Context, s *settings, out io.Writer) error 
 	if err := errors.Join(cmd.pick(file), only(file, cmd.Names)); err != nil {
 		return err
 	}
+	if err := addTemplates(ctx, file, func(text string) { fmt.Fprintln(out, " ", text) }); err != nil {
+		return err
+	}
 	for _, w := range warnings(file) {
 		fmt.Fprintf(out, "warning: %s:%s\n", s.Stack, w)
 	}

@@ -43,6 +43,21 @@ func (s *settings) path(elem ...string) string {
 	return filepath.Join(append([]string{s.State}, elem...)...)
 }
 
+// findStack takes stack.yaml, which faas-cli writes, where no file was named and
+// there is no stack.yml.
+func (s *settings) findStack() {
+	if _, err := os.Stat(s.Stack); s.Stack == defaultStack && errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(otherStack); err == nil {
+			s.Stack = otherStack
+		}
+	}
+}
+
+const (
+	defaultStack = "stack.yml"
+	otherStack   = "stack.yaml"
+)
+
 // stackFile reads the stack file. FNSTORE_REGISTRY means this store's own
 // registry unless the environment says otherwise and no flag names the store.
 func (s *settings) stackFile(registry string) (*stackfile.File, error) {

@@ -13,7 +13,7 @@ import (
 const entry = `
   NAME:
     lang: golang-middleware
-    handler: ./functions/NAME
+    handler: ./HANDLER
     image: ${FNSTORE_REGISTRY:-127.0.0.1:5000}/fnstore/NAME:${FNSTORE_VERSION:-dev}
     environment:
       exec_timeout: 10s
@@ -29,10 +29,19 @@ const entry = `
     readonly_root_filesystem: true
 `
 
-// addFunction gives the text of a stack file with one more function at the end
-// of its functions. All else stays as it was, comments and spaces too; a file
+// emptyStack is a stack file to begin with.
+const emptyStack = `version: 1.0
+provider:
+  name: openfaas
+  gateway: http://127.0.0.1:8080
+
+functions:
+`
+
+// addFunction gives the text of a stack file with one more function, whose handler
+// is in dir, at the end of its functions. All else stays as it was, comments and spaces too; a file
 // whose layout does not let it be so is refused.
-func addFunction(name, text, fn string) (string, error) {
+func addFunction(name, text, fn, dir string) (string, error) {
 	was, err := stackfile.ParseBytes(name, ".", []byte(text), os.LookupEnv)
 	if err != nil {
 		return "", err
@@ -70,7 +79,7 @@ func addFunction(name, text, fn string) (string, error) {
 			}
 		}
 	}
-	add := strings.ReplaceAll(entry, "NAME", fn)
+	add := strings.NewReplacer("NAME", fn, "HANDLER", dir).Replace(entry)
 	if indent != "" && indent != "  " {
 		add = strings.ReplaceAll(add, "\n  ", "\n"+indent)
 	}

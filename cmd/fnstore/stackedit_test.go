@@ -26,7 +26,7 @@ configuration:
 
 // What was there stays to the byte; the new function is the last.
 func TestAFunctionIsAddedToTheStackFile(t *testing.T) {
-	after, err := addFunction("stack.yml", someStack, "two")
+	after, err := addFunction("stack.yml", someStack, "two", "functions/two")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestStackFilesOfOtherShapes(t *testing.T) {
 		"fifteen":          {full, "faasd"},
 		"not a stack file": {"functions: [", "stack.yml"},
 	} {
-		after, err := addFunction("stack.yml", provider+c.text, "two")
+		after, err := addFunction("stack.yml", provider+c.text, "two", "functions/two")
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%s: %v", name, err)
@@ -78,7 +78,7 @@ func FuzzAddFunction(f *testing.F) {
 		if !stackfile.ValidName(fn) {
 			return
 		}
-		after, err := addFunction("stack.yml", text, fn)
+		after, err := addFunction("stack.yml", text, fn, "functions/"+fn)
 		if err == nil && len(after) <= len(text) {
 			t.Errorf("nothing was added to %q", text)
 		}

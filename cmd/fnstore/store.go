@@ -91,25 +91,22 @@ func (st *store) start(ctx context.Context) (err error) {
 	}
 
 	// Compiling takes the processors and the services take the disk: both at once.
-	var building, serving error
+	// The first that fails ends the other, whose error says nothing then.
 	var both sync.WaitGroup
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	both.Go(func() {
-		if building = buildAll(ctx, st.file, st.set, st.registryAddr, st.bars); building != nil {
-			cancel()
+		if err := buildAll(ctx, st.file, st.set, st.registryAddr, st.bars); err != nil {
+			cancel(err)
 		}
 	})
 	both.Go(func() {
-		if serving = st.startServices(ctx); serving != nil {
-			cancel()
+		if err := st.startServices(ctx); err != nil {
+			cancel(err)
 		}
 	})
 	both.Wait()
-	if building != nil && !errors.Is(building, context.Canceled) {
-		return building
-	}
-	if err := errors.Join(serving, building); err != nil {
+	if err := context.Cause(ctx); err != nil {
 		return err
 	}
 	if err := st.startObjects(ctx); err != nil {

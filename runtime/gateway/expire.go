@@ -14,26 +14,26 @@ const expiryTick = 100 * time.Millisecond
 // expiry ends calls whose time is over.
 type expiry struct {
 	mu      sync.Mutex
-	calls   map[*lifetime]struct{}
-	looking bool // the clock runs
+	calls   map[*callContext]struct{}
+	running bool // the clock runs
 }
 
 // begin gives the call a context that ends with the client's, with the call's
 // time if it has one, or when over is called.
-func (e *expiry) begin(c *call) (ctx *lifetime, over func()) {
-	ctx = &lifetime{Context: c.r.Context()}
+func (e *expiry) begin(c *call) (ctx *callContext, over func()) {
+	ctx = &callContext{Context: c.r.Context()}
 	if c.timeout > 0 {
 		ctx.until = c.start.Add(c.timeout)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.calls == nil {
-		e.calls = map[*lifetime]struct{}{}
+		e.calls = map[*callContext]struct{}{}
 	}
 	e.calls[ctx] = struct{}{}
-	if !e.looking {
-		e.looking = true
-		go e.look()
+	if !e.running {
+		e.running = true
+		go e.run()
 	}
 	return ctx, func() {
 		e.mu.Lock()
@@ -43,18 +43,18 @@ func (e *expiry) begin(c *call) (ctx *lifetime, over func()) {
 	}
 }
 
-// look is the clock. It stands still while there is no call.
-func (e *expiry) look() {
+// run is the clock. It stands still while there is no call.
+func (e *expiry) run() {
 	ticks := time.NewTicker(expiryTick)
 	defer ticks.Stop()
 	for now := range ticks.C {
 		e.mu.Lock()
 		if len(e.calls) == 0 {
-			e.looking = false
+			e.running = false
 			e.mu.Unlock()
 			return
 		}
-		var over []*lifetime
+		var over []*callContext
 		for l := range e.calls {
 			if !l.until.IsZero() && now.After(l.until) || l.Context.Err() != nil {
 				over = append(over, l)
@@ -71,9 +71,9 @@ func (e *expiry) look() {
 	}
 }
 
-// lifetime is the context of a call: that of its request, looked at by a clock
+// callContext is the context of a call: that of its request, looked at by a clock
 // instead of watched.
-type lifetime struct {
+type callContext struct {
 	context.Context
 	until time.Time // zero: no limit
 
@@ -83,9 +83,9 @@ type lifetime struct {
 	after map[*func()]struct{}
 }
 
-func (l *lifetime) Deadline() (time.Time, bool) { return l.until, !l.until.IsZero() }
+func (l *callContext) Deadline() (time.Time, bool) { return l.until, !l.until.IsZero() }
 
-func (l *lifetime) Done() <-chan struct{} {
+func (l *callContext) Done() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.done == nil {
@@ -97,7 +97,7 @@ func (l *lifetime) Done() <-chan struct{} {
 	return l.done
 }
 
-func (l *lifetime) Err() error {
+func (l *callContext) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.err
@@ -105,7 +105,7 @@ func (l *lifetime) Err() error {
 
 // AfterFunc is what context.AfterFunc asks for; without it that would start a
 // goroutine for each call.
-func (l *lifetime) AfterFunc(f func()) (stop func() bool) {
+func (l *callContext) AfterFunc(f func()) (stop func() bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
@@ -127,7 +127,7 @@ func (l *lifetime) AfterFunc(f func()) (stop func() bool) {
 }
 
 // end ends it once.
-func (l *lifetime) end(err error) {
+func (l *callContext) end(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {

@@ -53,7 +53,7 @@ func TestACallsTimeEnds(t *testing.T) {
 		time.Sleep(2 * expiryTick)
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		if e.looking || len(e.calls) > 0 {
+		if e.running || len(e.calls) > 0 {
 			t.Errorf("the clock runs for %d calls", len(e.calls))
 		}
 	})
@@ -69,9 +69,6 @@ func TestExpiry_NoLimit(t *testing.T) {
 		time.Sleep(time.Hour)
 		if until, ok := ctx.Deadline(); ok || ctx.Err() != nil {
 			t.Errorf("%v, a deadline at %s", ctx.Err(), until)
-		}
-		if l := (&lane{start: time.Now()}); time.Until(l.Until()) < time.Hour {
-			t.Errorf("a carried call ends at %s", l.Until())
 		}
 		cancel()
 		<-ctx.Done()

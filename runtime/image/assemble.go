@@ -102,7 +102,7 @@ func (b *base) layer() (v1.Layer, error) {
 // changed function sends nothing else: its program and, when the handler has
 // them, its folders static and migrations and its grants.sql.
 func programLayer(binary, handler string) (v1.Layer, error) {
-	files := &list{within: []string{filepath.Dir(binary), handler}}
+	files := &fileList{within: []string{filepath.Dir(binary), handler}}
 	if err := files.add(binary, handlerPath); err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func programLayer(binary, handler string) (v1.Layer, error) {
 	})
 }
 
-func (l *list) tar(w *tar.Writer) error {
+func (l *fileList) tar(w *tar.Writer) error {
 	made := map[string]bool{}
 	for _, it := range l.items {
 		if it.mode.IsDir() {

@@ -109,7 +109,7 @@ func (b *Builder) build(ctx context.Context, stack *stackfile.File, fn *stackfil
 		return Result{}, err
 	}
 	record := filepath.Join(b.Work, fn.Name+"-"+strings.ReplaceAll(strings.TrimPrefix(p.String(), "linux/"), "/", "")+".json")
-	if r, ok := b.remembered(ctx, record, key, ref); ok {
+	if r, ok := b.cachedBuild(ctx, record, key, ref); ok {
 		r.Notes = common.notes
 		return r, nil
 	}
@@ -149,7 +149,7 @@ func (b *Builder) build(ctx context.Context, stack *stackfile.File, fn *stackfil
 		return Result{}, err
 	}
 	r := Result{Ref: ref, Digest: digest.String(), BinarySize: size, Notes: common.notes}
-	return r, remember(record, memory{key, r.Digest, size})
+	return r, saveRecord(record, buildRecord{key, r.Digest, size})
 }
 
 // environment is the script's: this machine's, static linking, the build_args,
@@ -169,10 +169,10 @@ func (b *Builder) environment(fn *stackfile.Function, p v1.Platform) []string {
 }
 
 // inputs hashes all that goes into an image.
-func inputs(context *list, common *base, goID string, p v1.Platform, env []string) (string, error) {
+func inputs(context *fileList, common *base, goID string, p v1.Platform, env []string) (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "1 %s %s %s\n", runtime.Version(), p, goID) // our own Go compresses the layers
-	fmt.Fprintf(h, "%q\n", matters(env))
+	fmt.Fprintf(h, "%q\n", outputVars(env))
 	fmt.Fprintf(h, "%x %x\n", sha256.Sum256(common.ca), sha256.Sum256(common.zoneinfo))
 	if err := context.hash(h); err != nil {
 		return "", err

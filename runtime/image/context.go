@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"fnstore/runtime/stackfile"
 )
@@ -15,7 +16,7 @@ import (
 // the handler's folder inside it (without its own build and template folders),
 // and each path of configuration.copy beside the handler under its own name.
 // Paths of the stack file are relative to root.
-func plan(root string, stack *stackfile.File, fn *stackfile.Function) (*list, *stackfile.Template, error) {
+func plan(root string, stack *stackfile.File, fn *stackfile.Function) (*fileList, *stackfile.Template, error) {
 	switch {
 	case fn.Lang == "":
 		return nil, nil, errors.New("the function has no lang, so there is nothing to build")
@@ -38,7 +39,7 @@ func plan(root string, stack *stackfile.File, fn *stackfile.Function) (*list, *s
 	} else if !info.IsDir() {
 		return nil, nil, fmt.Errorf("handler %s is a file; it must be a folder", fn.Handler)
 	}
-	l := &list{}
+	l := &fileList{}
 	for _, dir := range []string{root, handler} {
 		real, err := filepath.EvalSymlinks(dir)
 		if err != nil {
@@ -69,6 +70,10 @@ func plan(root string, stack *stackfile.File, fn *stackfile.Function) (*list, *s
 // buildable says why a function cannot be built by its template's script.
 func buildable(t *stackfile.Template, fn *stackfile.Function) error {
 	if info, err := os.Stat(filepath.Join(t.Dir, script)); err != nil || !info.Mode().IsRegular() {
+		if name, _, _ := strings.Cut(fn.Lang, "@"); name == "golang-middleware" || name == "golang-http" {
+			return fmt.Errorf("template/%s %w: it is OpenFaaS' template, which only its Dockerfile builds. A handler for it builds unchanged with the store's template of that name: remove the folder template/%s, and its entry under configuration.templates if there is one, and fnstore deploy puts the store's there",
+				fn.Lang, ErrNeedsDocker, fn.Lang)
+		}
 		return fmt.Errorf("template %s %w: it has no %s, so its Dockerfile is the only way to build it", fn.Lang, ErrNeedsDocker, script)
 	}
 	for _, o := range fn.BuildOptions {
@@ -88,7 +93,7 @@ func buildable(t *stackfile.Template, fn *stackfile.Function) error {
 
 // write makes dir anew and copies the plan into it. Folders that faas-cli
 // makes itself have its modes: private, but open where CI runs as others.
-func (l *list) write(dir string) error {
+func (l *fileList) write(dir string) error {
 	mode := os.FileMode(0o700)
 	if slices.Contains([]string{"true", "1"}, os.Getenv("CI")) {
 		mode = 0o777

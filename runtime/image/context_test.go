@@ -120,3 +120,21 @@ func TestWhatNoContextHolds(t *testing.T) {
 		}
 	}
 }
+
+// OpenFaaS' own template of a name that the store has too is recognised, and the
+// error says what to do.
+func TestBuild_OfficialTemplateIsRefused(t *testing.T) {
+	for _, lang := range []string{"golang-middleware", "golang-middleware@1.2", "golang-http"} {
+		root := project(t, map[string]string{
+			"template/" + lang + "/template.yml": "language: go\nfprocess: ./handler\n",
+			"template/" + lang + "/Dockerfile":   "FROM scratch\n",
+			"template/" + lang + "/main.go":      "package main\n",
+			"fn/handler.go":                      "package function\n",
+		})
+		f := stack(t, "functions:\n  fn: {lang: '"+lang+"', handler: ./fn, image: fn}\n")
+		_, err := (&Builder{Root: root, Work: t.TempDir(), Registry: "127.0.0.1:1"}).Build(t.Context(), f, f.Function("fn"), nil)
+		if err == nil || !errors.Is(err, ErrNeedsDocker) || !strings.Contains(err.Error(), "remove the folder template/"+lang) {
+			t.Errorf("%s: %v", lang, err)
+		}
+	}
+}

@@ -37,7 +37,7 @@ func Place(binary, static, dir string) (digest string, err error) {
 		return "", err
 	}
 	place := filepath.Join(dir, sum)
-	if _, ok := wanted(dir, place, v1.Hash{Algorithm: "sha256", Hex: sum}); ok {
+	if _, ok := useCached(dir, place, v1.Hash{Algorithm: "sha256", Hex: sum}); ok {
 		return "sha256:" + sum, os.Remove(binary)
 	}
 	meta, err := json.Marshal(meta{Env: []string{}, User: user, Size: size, Workdir: len(files.items) > 0, Server: isFunctionServer(binary)})
@@ -74,8 +74,8 @@ func Place(binary, static, dir string) (digest string, err error) {
 const staticFolder = "static"
 
 // staticFiles lists the folder; empty when there is none.
-func staticFiles(static string) (*list, error) {
-	files := &list{}
+func staticFiles(static string) (*fileList, error) {
+	files := &fileList{}
 	real, err := filepath.EvalSymlinks(static)
 	if errors.Is(err, fs.ErrNotExist) {
 		return files, nil
@@ -89,7 +89,7 @@ func staticFiles(static string) (*list, error) {
 
 // copyReadOnly writes the items below dir as an image's working directory has
 // them.
-func (l *list) copyReadOnly(dir string) error {
+func (l *fileList) copyReadOnly(dir string) error {
 	if err := errors.Join(os.Mkdir(dir, 0o755), os.Chmod(dir, 0o755)); err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (l *list) copyReadOnly(dir string) error {
 
 // fingerprint covers the program and the files; without files it is the
 // program's own.
-func fingerprint(program string, files *list) (string, error) {
+func fingerprint(program string, files *fileList) (string, error) {
 	sum, err := hashFile(program)
 	if err != nil {
 		return "", err

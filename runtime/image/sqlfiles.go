@@ -54,11 +54,11 @@ func sqlFile(workdir, name string) string {
 func SQL(ctx context.Context, ref, dir string) (fs.FS, error) {
 	r, err := name.NewDigest(ref)
 	if err != nil {
-		return nil, excuse(ref, unfit{err})
+		return nil, clientError(ref, invalidImage{err})
 	}
 	hash, err := v1.NewHash(r.DigestStr())
 	if err != nil {
-		return nil, excuse(ref, unfit{err})
+		return nil, clientError(ref, invalidImage{err})
 	}
 	place := filepath.Join(dir, hash.Hex)
 	if exists(place) {
@@ -66,16 +66,16 @@ func SQL(ctx context.Context, ref, dir string) (fs.FS, error) {
 	}
 	img, err := remote.Image(r, options(remote.WithContext(ctx), remote.WithPlatform(v1.Platform{OS: "linux", Architecture: runtime.GOARCH}))...)
 	if err != nil {
-		return nil, excuse(ref, err)
+		return nil, clientError(ref, err)
 	}
 	err = keepSQL(dir, place, func(to string) error {
 		if err := extractSQL(img, to); err != nil {
-			return unfit{err}
+			return invalidImage{err}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, excuse(ref, err)
+		return nil, clientError(ref, err)
 	}
 	return os.DirFS(place), nil
 }

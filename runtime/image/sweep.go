@@ -30,7 +30,7 @@ func Sweep(dir string, keep map[string]bool, grace time.Duration, most int) (n i
 		if !e.IsDir() || keep["sha256:"+e.Name()] {
 			continue
 		}
-		gone, err := putAway(dir, e.Name(), grace)
+		gone, err := moveToTrash(dir, e.Name(), grace)
 		if err != nil {
 			return n, bytes, fmt.Errorf("sweep unpacked images: %w", err)
 		}
@@ -46,12 +46,12 @@ func Sweep(dir string, keep map[string]bool, grace time.Duration, most int) (n i
 	return n, bytes, nil
 }
 
-// away is the prefix of what a sweep is removing, or was when it was killed.
-const away = ".old-"
+// trashPrefix is the prefix of what a sweep is removing, or was when it was killed.
+const trashPrefix = ".old-"
 
-// putAway takes an image's folder away from those who look for it, unless one
-// of them just did, and gives its new name; "" when it stays.
-func putAway(dir, name string, grace time.Duration) (string, error) {
+// moveToTrash renames an image's folder, so that nobody finds it, unless it was used
+// within the grace, and gives its new name; "" when it stays.
+func moveToTrash(dir, name string, grace time.Duration) (string, error) {
 	unlock, err := lockDir(dir, syscall.LOCK_EX)
 	if err != nil {
 		return "", err
@@ -62,10 +62,10 @@ func putAway(dir, name string, grace time.Duration) (string, error) {
 	if err != nil || time.Since(info.ModTime()) < grace {
 		return "", nil // somebody else was quicker, or asked for it
 	}
-	if strings.HasPrefix(name, away) {
+	if strings.HasPrefix(name, trashPrefix) {
 		return from, nil
 	}
-	to := filepath.Join(dir, away+name)
+	to := filepath.Join(dir, trashPrefix+name)
 	return to, os.Rename(from, to)
 }
 

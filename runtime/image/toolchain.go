@@ -17,30 +17,30 @@ import (
 // build context. It must leave one static Linux program at OUT.
 const script = "build.sh"
 
-// passed are the variables of this process that a build may see: enough to
+// passedVars are the variables of this process that a build may see: enough to
 // find Go, its caches and the network, and none of the store's own secrets.
-var passed = []string{"PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LANG", "TZ", "XDG_CACHE_HOME", "CI", "CC", "CXX", "NETRC",
+var passedVars = []string{"PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LANG", "TZ", "XDG_CACHE_HOME", "CI", "CC", "CXX", "NETRC",
 	"SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}
 
-// plain are those of them, and of Go's, that say where things are and not what
+// locationVars are those of them, and of Go's, that say where things are and not what
 // comes out.
-var plain = append([]string{"GOCACHE", "GOMODCACHE", "GOPATH", "GOTMPDIR", "GOPROXY", "GOBIN", "GOENV", "GOMAXPROCS"}, passed...)
+var locationVars = append([]string{"GOCACHE", "GOMODCACHE", "GOPATH", "GOTMPDIR", "GOPROXY", "GOBIN", "GOENV", "GOMAXPROCS"}, passedVars...)
 
 // machineEnv gives the variables that a build takes over from this process.
 func machineEnv() (env []string) {
 	for _, kv := range os.Environ() {
 		key, _, _ := strings.Cut(kv, "=")
-		if slices.Contains(passed, key) || strings.HasPrefix(key, "GO") {
+		if slices.Contains(passedVars, key) || strings.HasPrefix(key, "GO") {
 			env = append(env, kv)
 		}
 	}
 	return env
 }
 
-// matters are the variables that change what comes out, for the cache's key.
-func matters(env []string) (kept []string) {
+// outputVars are the variables that change what comes out, for the cache's key.
+func outputVars(env []string) (kept []string) {
 	for _, kv := range env {
-		if key, _, _ := strings.Cut(kv, "="); !slices.Contains(plain, key) {
+		if key, _, _ := strings.Cut(kv, "="); !slices.Contains(locationVars, key) {
 			kept = append(kept, kv)
 		}
 	}

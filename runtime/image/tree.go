@@ -27,7 +27,7 @@ type item struct {
 }
 
 // list is a context in the making.
-type list struct {
+type fileList struct {
 	within []string // real folders that links may lead into
 	items  []item
 	bytes  int64
@@ -38,9 +38,9 @@ type list struct {
 // symbolic links, but only into the folders of the project: a stack file from
 // a stranger must not carry ~/.ssh into an image. skip names entries of the
 // top level that are left out.
-func (l *list) add(from, to string, skip ...string) error { return l.walk(from, to, 0, skip) }
+func (l *fileList) add(from, to string, skip ...string) error { return l.walk(from, to, 0, skip) }
 
-func (l *list) walk(from, to string, depth int, skip []string) error {
+func (l *fileList) walk(from, to string, depth int, skip []string) error {
 	real, err := filepath.EvalSymlinks(from)
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ next:
 	return nil
 }
 
-func (l *list) allowed(real string) bool {
+func (l *fileList) allowed(real string) bool {
 	for _, dir := range l.within {
 		if inside(dir, real) {
 			return true
@@ -101,7 +101,7 @@ func inside(dir, path string) bool {
 }
 
 // hash covers names, modes and contents, in order.
-func (l *list) hash(w io.Writer) error {
+func (l *fileList) hash(w io.Writer) error {
 	for _, it := range l.items {
 		fmt.Fprintf(w, "%q %v\n", it.to, it.mode)
 		if it.mode.IsDir() {
@@ -131,7 +131,7 @@ func hashFile(path string) ([]byte, error) {
 
 // copy writes the items below dir. A later item takes the place of an earlier
 // one of the same name, as with faas-cli.
-func (l *list) copy(dir string, dirMode fs.FileMode) error {
+func (l *fileList) copy(dir string, dirMode fs.FileMode) error {
 	for _, it := range l.items {
 		to := filepath.Join(dir, filepath.FromSlash(it.to))
 		if it.mode.IsDir() {

@@ -39,7 +39,7 @@ type Unpacked struct {
 func Unpack(ctx context.Context, ref, dir string) (Unpacked, error) {
 	u, err := unpack(ctx, ref, dir)
 	if err != nil {
-		return Unpacked{}, excuse(ref, err)
+		return Unpacked{}, clientError(ref, err)
 	}
 	return u, nil
 }
@@ -47,7 +47,7 @@ func Unpack(ctx context.Context, ref, dir string) (Unpacked, error) {
 func unpack(ctx context.Context, ref, dir string) (Unpacked, error) {
 	r, err := name.ParseReference(ref)
 	if err != nil {
-		return Unpacked{}, unfit{err}
+		return Unpacked{}, invalidImage{err}
 	}
 	opts := options(remote.WithContext(ctx), remote.WithPlatform(v1.Platform{OS: "linux", Architecture: runtime.GOARCH}))
 	digest, isDigest := r.(name.Digest)
@@ -60,10 +60,10 @@ func unpack(ctx context.Context, ref, dir string) (Unpacked, error) {
 	}
 	hash, err := v1.NewHash(digest.DigestStr())
 	if err != nil {
-		return Unpacked{}, unfit{err}
+		return Unpacked{}, invalidImage{err}
 	}
 	place := filepath.Join(dir, hash.Hex)
-	if u, ok := wanted(dir, place, hash); ok {
+	if u, ok := useCached(dir, place, hash); ok {
 		return u, nil
 	}
 	img, err := remote.Image(digest, opts...)
@@ -83,7 +83,7 @@ func unpack(ctx context.Context, ref, dir string) (Unpacked, error) {
 	}
 	defer os.RemoveAll(tmp) // gone already when all went well
 	if err := extract(img, tmp); err != nil {
-		return Unpacked{}, unfit{err}
+		return Unpacked{}, invalidImage{err}
 	}
 	// Functions may run as another user than the one who unpacks.
 	if err := os.Chmod(tmp, 0o755); err != nil {
@@ -92,7 +92,7 @@ func unpack(ctx context.Context, ref, dir string) (Unpacked, error) {
 	// The folder appears whole or not at all; one that is there and was not
 	// accepted above is broken, and another process may have been quicker.
 	if err := os.Rename(tmp, place); err != nil {
-		if u, ok := kept(place, hash); ok {
+		if u, ok := cached(place, hash); ok {
 			return u, nil
 		}
 		if err := errors.Join(os.RemoveAll(place), os.Rename(tmp, place)); err != nil {
@@ -102,7 +102,7 @@ func unpack(ctx context.Context, ref, dir string) (Unpacked, error) {
 	if err := syncDir(dir); err != nil {
 		return Unpacked{}, err
 	}
-	u, ok := kept(place, hash)
+	u, ok := cached(place, hash)
 	if !ok {
 		return Unpacked{}, fmt.Errorf("%s vanished", place)
 	}

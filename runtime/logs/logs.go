@@ -20,12 +20,12 @@ import (
 
 // Bounds of what is kept.
 const (
-	MaxLine = 64 << 10 // bytes of one line; the rest of a longer one is cut off
+	MaxLine = 64 << 10 // bytes of one line; a longer one is cut there, and says so
 	MaxFile = 8 << 20  // bytes of a function's file; one older file is kept beside it
 )
 
-// follower is how many lines a slow reader may lag behind before it loses some.
-const follower = 1024
+// followerLines is how many lines a slow reader may lag behind before it loses some.
+const followerLines = 1024
 
 // Store is a folder of log files. Its methods are safe for concurrent use.
 type Store struct {
@@ -41,7 +41,7 @@ type file struct {
 	f         *os.File
 	size      int64
 	followers map[chan logs.Message]struct{}
-	gone      bool // removed: another of the name has its place, or none
+	removed   bool // another of the name has its place, or none
 }
 
 // Open makes the folder if it is missing.
@@ -65,26 +65,32 @@ func (s *Store) file(name string) *file {
 
 // Copy reads lines from r until it ends and appends each to name's log as
 // coming from instance. Bytes that are not UTF-8 are replaced; a line that is
-// too long is cut, so that nothing a function writes can stop its log. Lines that
+// too long is cut and marked there, so that nothing a function writes can stop its log. Lines that
 // came together are written together.
 func (s *Store) Copy(name, namespace, instance string, r io.Reader) {
 	f := s.file(name)
 	br := bufio.NewReaderSize(r, MaxLine)
-	var came []logs.Message
+	var batch []logs.Message
 	for {
 		line, err := br.ReadSlice('\n')
-		cut := err == bufio.ErrBufferFull
-		if len(line) > 0 {
-			came = append(came, logs.Message{Name: name, Namespace: namespace, Instance: instance, Timestamp: time.Now().UTC(),
-				Text: strings.ToValidUTF8(string(bytes.TrimRight(line, "\r\n")), "\uFFFD")})
+		text := strings.ToValidUTF8(string(bytes.TrimRight(line, "\r\n")), "\uFFFD")
+		some := len(line) > 0
+		if rest := 0; err == bufio.ErrBufferFull {
+			for err == bufio.ErrBufferFull {
+				line, err = br.ReadSlice('\n')
+				rest += len(line)
+			}
+			if rest -= len(line) - len(bytes.TrimRight(line, "\r\n")); rest > 0 {
+				text += fmt.Sprintf(" [cut: %d more bytes]", rest)
+			}
 		}
-		for cut && err == bufio.ErrBufferFull {
-			_, err = br.ReadSlice('\n') // the rest of the long line
+		if some {
+			batch = append(batch, logs.Message{Name: name, Namespace: namespace, Instance: instance, Timestamp: time.Now().UTC(), Text: text})
 		}
 		if ahead, _ := br.Peek(br.Buffered()); err != nil || bytes.IndexByte(ahead, '\n') < 0 {
-			f.append(came)
-			clear(came)
-			came = came[:0]
+			f.append(batch)
+			clear(batch)
+			batch = batch[:0]
 		}
 		if err != nil {
 			return
@@ -99,21 +105,21 @@ func (s *Store) Say(name, namespace, instance, text string) {
 
 // append writes the lines and hands them on. A disk that is full costs a line
 // its place in the file, never the function's life.
-func (f *file) append(came []logs.Message) {
+func (f *file) append(batch []logs.Message) {
 	var lines bytes.Buffer
 	to := json.NewEncoder(&lines)
 	to.SetEscapeHTML(false)
-	for _, m := range came {
+	for _, m := range batch {
 		_ = to.Encode(m) // strings and a time: cannot fail
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.gone {
+	if f.removed {
 		return // the last words of a function that nobody can ask for any more
 	}
 	f.write(lines.Bytes())
 	for ch := range f.followers {
-		for _, m := range came {
+		for _, m := range batch {
 			select {
 			case ch <- m:
 			default: // it lags too far behind
@@ -154,7 +160,7 @@ func (s *Store) Remove(name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.followers) == 0 && s.files[name] == f {
-		f.gone = true
+		f.removed = true
 		delete(s.files, name)
 	}
 	if f.f != nil {

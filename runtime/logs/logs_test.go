@@ -41,8 +41,27 @@ func TestNothingStopsALog(t *testing.T) {
 	long := strings.Repeat("x", 3*MaxLine)
 	s.Copy("f", "ns", "i", strings.NewReader("plain\r\n"+long+"\n\xff\x00\x1b[31m\"\\\n\nlast without an end"))
 	got := texts(t, s, logs.Request{Name: "f"})
-	if len(got) != 5 || got[0] != "plain" || len(got[1]) != MaxLine || got[2] != "\uFFFD\x00\x1b[31m\"\\" || got[3] != "" || got[4] != "last without an end" {
+	if len(got) != 5 || got[0] != "plain" || got[1] != long[:MaxLine]+" [cut: 131072 more bytes]" || got[2] != "\uFFFD\x00\x1b[31m\"\\" || got[3] != "" || got[4] != "last without an end" {
 		t.Errorf("%d lines: %.60q", len(got), got)
+	}
+}
+
+// A line is marked where it is cut, and only then.
+func TestCopy_MarksWhereItCuts(t *testing.T) {
+	full := strings.Repeat("x", MaxLine)
+	for in, want := range map[string]string{
+		full: full, full + "\n": full, full + "\r\n": full, full[1:] + "\n": full[1:],
+		full + "y":             full + " [cut: 1 more bytes]",
+		full + "yz\n":          full + " [cut: 2 more bytes]",
+		full + "yz\r\n":        full + " [cut: 2 more bytes]",
+		full + full:            full + " [cut: 65536 more bytes]",
+		full + full + "\nnext": full + " [cut: 65536 more bytes]",
+	} {
+		s := open(t)
+		s.Copy("f", "ns", "i", strings.NewReader(in))
+		if got := texts(t, s, logs.Request{Name: "f"}); len(got) == 0 || got[0] != want {
+			t.Errorf("%d bytes: %d lines that do not begin with one of %d bytes", len(in), len(got), len(want))
+		}
 	}
 }
 

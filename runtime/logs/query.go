@@ -15,8 +15,8 @@ import (
 // ends. A line is given once, whether it was read from the file or just came.
 func (s *Store) Query(ctx context.Context, r logs.Request) (<-chan logs.Message, error) {
 	f := s.file(r.Name)
-	f.mu.Lock()  // no line may fall between what is read and what is followed
-	for f.gone { // since we asked for it
+	f.mu.Lock()     // no line may fall between what is read and what is followed
+	for f.removed { // since we asked for it
 		f.mu.Unlock()
 		f = s.file(r.Name)
 		f.mu.Lock()
@@ -24,7 +24,7 @@ func (s *Store) Query(ctx context.Context, r logs.Request) (<-chan logs.Message,
 	past, err := f.past(r)
 	var live chan logs.Message
 	if err == nil && r.Follow {
-		live = make(chan logs.Message, follower)
+		live = make(chan logs.Message, followerLines)
 		f.followers[live] = struct{}{}
 	}
 	f.mu.Unlock()

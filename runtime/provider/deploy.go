@@ -64,7 +64,7 @@ func (p *Provider) deployLocked(d types.FunctionDeployment, img Image, s scaling
 	rec := record{Deployment: d, Digest: img.Digest, Replicas: s.min, CreatedAt: time.Now().UTC()}
 	if f != nil {
 		old := f.recorded()
-		rec.UID, rec.Previous = old.UID, old.remembered(rec)
+		rec.UID, rec.Previous = old.UID, old.previousVersions(rec)
 		// Who deploys wants to see it run, so a function at zero wakes.
 		rec.Replicas = max(s.min, min(int(f.replicas.Load()), s.max))
 	} else if p.backend.Users() {

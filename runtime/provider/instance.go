@@ -13,21 +13,21 @@ type instance struct {
 	Replica
 	transport http.RoundTripper
 
-	calls   atomic.Int64 // that run in it; negative when it takes no more
-	drained sync.Once
-	idle    chan struct{} // closed when it takes no more calls and none is left
-	rested  func()        // closes idle, once
+	calls     atomic.Int64 // that run in it; negative when it takes no more
+	drained   sync.Once
+	idle      chan struct{} // closed when it takes no more calls and none is left
+	closeIdle func()        // once
 }
 
 func newInstance(r Replica) *instance {
 	p := &instance{Replica: r, transport: r.Transport(), idle: make(chan struct{})}
-	p.rested = sync.OnceFunc(func() { close(p.idle) })
+	p.closeIdle = sync.OnceFunc(func() { close(p.idle) })
 	return p
 }
 
-// leaving is added to the calls of a replica that takes no more: the count is
-// negative from then on, and exactly leaving when none is left.
-const leaving = -1 << 40
+// drainOffset is added to the calls of a replica that takes no more: the count is
+// negative from then on, and exactly drainOffset when none is left.
+const drainOffset = -1 << 40
 
 // begin counts a call in, unless the replica has limit calls (0: any number) or
 // is on its way out or gone.
@@ -45,30 +45,30 @@ func (p *instance) begin(limit int64) bool {
 
 // done counts a call out.
 func (p *instance) done() {
-	if p.calls.Add(-1) == leaving {
-		p.rested()
+	if p.calls.Add(-1) == drainOffset {
+		p.closeIdle()
 	}
 }
 
 // drain lets no further call in.
 func (p *instance) drain() {
 	p.drained.Do(func() {
-		if p.calls.Add(leaving) == leaving {
-			p.rested()
+		if p.calls.Add(drainOffset) == drainOffset {
+			p.closeIdle()
 		}
 	})
 }
 
 // retire lets the calls end and then stops the replica. Calls may take as long
-// as the function allows them; once hurry is closed, hurried at most.
-func (p *instance) retire(limit time.Duration, hurry <-chan struct{}) {
+// as the function allows them; once force is closed, forcedGrace at most.
+func (p *instance) retire(limit time.Duration, force <-chan struct{}) {
 	p.drain()
-	short := min(limit, hurried)
+	short := min(limit, forcedGrace)
 	select {
 	case <-p.idle:
 	case <-p.Exited():
 	case <-time.After(limit):
-	case <-hurry:
+	case <-force:
 		select {
 		case <-p.idle:
 		case <-p.Exited():
@@ -78,9 +78,9 @@ func (p *instance) retire(limit time.Duration, hurry <-chan struct{}) {
 	p.Stop(short)
 }
 
-// hurried is how long calls that run may take to end when the function is
+// forcedGrace is how long calls that run may take to end when the function is
 // removed or the store stops.
-const hurried = 30 * time.Second
+const forcedGrace = 30 * time.Second
 
 // grace is how long a call that has begun may take to end when another replica
 // takes over: the function's own limit and a little, an hour at most and when
@@ -91,13 +91,13 @@ func grace(env map[string]string) time.Duration {
 	if err != nil {
 		seconds, err := strconv.Atoi(v)
 		if err != nil {
-			return hurried
+			return forcedGrace
 		}
 		d = time.Duration(seconds) * time.Second
 	}
 	switch {
 	case d < 0:
-		return hurried
+		return forcedGrace
 	case d == 0:
 		return time.Hour
 	}

@@ -18,8 +18,8 @@ const (
 	healthPath = "/_/health"
 )
 
-// patience is how long one question may go unanswered.
-const patience = time.Second
+// questionTimeout is how long one question may go unanswered.
+const questionTimeout = time.Second
 
 // AwaitReady asks a replica's readiness path until it says 200: its own if it
 // has one, else /_/ready, or /_/health when there is no such path, as with older
@@ -80,7 +80,7 @@ func wait(ctx context.Context, pause time.Duration) bool {
 
 // askReady gives the status of the answer, 0 for none.
 func askReady(ctx context.Context, probe *http.Client, path string) int {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, questionTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+readyHost+path, nil)
 	if err != nil {

@@ -203,7 +203,7 @@ func FuzzReadinessOf(f *testing.F) {
 
 func TestGrace_FollowsExecTimeout(t *testing.T) {
 	for v, want := range map[string]time.Duration{
-		"": hurried, "10s": 11 * time.Second, "90": 91 * time.Second, "100h": time.Hour, "-1s": hurried, "soon": hurried,
+		"": forcedGrace, "10s": 11 * time.Second, "90": 91 * time.Second, "100h": time.Hour, "-1s": forcedGrace, "soon": forcedGrace,
 		"0": time.Hour, "0s": time.Hour, // no limit
 	} {
 		if got := grace(map[string]string{"exec_timeout": v}); got != want {

@@ -12,7 +12,7 @@ import (
 	"fnstore/kit/fault"
 )
 
-// MaxPrevious is how many deployments before the current one are remembered.
+// MaxPrevious is how many deployments before the current one are kept.
 const MaxPrevious = 5
 
 // version is a deployment that was.
@@ -38,9 +38,9 @@ func isDev(d types.FunctionDeployment) bool {
 	return d.Annotations != nil && (*d.Annotations)[DevAnnotation] == "true"
 }
 
-// remembered is the past that next has when it takes r's place: r first unless it
+// previousVersions are those that next has when it takes r's place: r first unless it
 // is a save of fnstore dev, and nothing twice.
-func (r record) remembered(next record) []version {
+func (r record) previousVersions(next record) []version {
 	var past []version
 	if !isDev(r.Deployment) {
 		past = append(past, version{r.Deployment, r.Digest, r.CreatedAt})
@@ -75,7 +75,7 @@ func (p *Provider) Versions(_ context.Context, name string) ([]Version, error) {
 
 // Rollback deploys a former version again, its settings included: the newest
 // whose image's digest begins with digest, or the one before the current when
-// digest is empty. What it replaces is remembered too, so a second Rollback
+// digest is empty. What it replaces is kept too, so a second Rollback
 // undoes the first; a save of fnstore dev is not. fault.NotFound says that there is no such version.
 func (p *Provider) Rollback(ctx context.Context, name, digest string) error {
 	f, err := p.find(name)

@@ -19,7 +19,7 @@ func TestRecord_DevSavesAreNoHistory(t *testing.T) {
 		}
 		next := record{Deployment: types.FunctionDeployment{Service: "f", Image: "f", Annotations: &annotations}, Digest: digest}
 		if r.Digest != "" {
-			next.Previous = r.remembered(next)
+			next.Previous = r.previousVersions(next)
 		}
 		r = next
 	}

@@ -28,10 +28,10 @@ func substitute(name, text string, lookup func(string) (string, bool)) (string, 
 		return "", &Error{File: name, Text: fmt.Sprintf("the file holds more than %d escapes ($$ or a doubled backslash)", maxEscapes)}
 	}
 	var over string
-	room := maxFile // for values; a file that repeats a long one must not explode
+	budget := maxFile // for values; a file that repeats a long one must not explode
 	out, err := eval(text, func(key string) string {
 		v, _ := lookup(key)
-		if room -= len(v); len(v) > maxValue || room < 0 {
+		if budget -= len(v); len(v) > maxValue || budget < 0 {
 			over = key
 			return ""
 		}

@@ -3,8 +3,12 @@ package stackfile
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -64,6 +68,52 @@ func ReadTemplate(root, lang string) (*Template, error) {
 		r.fail(nil, "handler_folder %q leaves the build context", t.HandlerFolder)
 	}
 	return t, errors.Join(r.errs...)
+}
+
+// Missing are the templates, each once, that functions to be built need and that
+// are not below Dir.
+func (f *File) Missing() (langs []string) {
+	for _, fn := range f.Functions {
+		if fn.SkipBuild || fn.Lang == "" || strings.ToLower(fn.Lang) == dockerfile || slices.Contains(langs, fn.Lang) {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(f.Dir, "template", fn.Lang)); errors.Is(err, fs.ErrNotExist) {
+			langs = append(langs, fn.Lang)
+		}
+	}
+	return langs
+}
+
+// Source is where configuration.templates has the template from; empty when
+// nothing is said.
+func (f *File) Source(lang string) string {
+	for _, t := range f.Configuration.Templates {
+		if t.Name == lang {
+			return t.Source
+		}
+	}
+	return ""
+}
+
+// validRef is what faas-cli and git take for a branch, a tag, or sha-<commit>.
+var validRef = regexp.MustCompile(`^[A-Za-z0-9_][-A-Za-z0-9_./]*$`)
+
+// Remote splits a template's source into what git clones and the branch or tag
+// after #, as faas-cli does: sha-<commit> is a commit. A path on this machine that
+// exists is taken as it is.
+func Remote(source string) (repository, ref string, err error) {
+	repository = source
+	if _, err := os.Stat(source); err != nil {
+		if base, r, found := strings.Cut(source, "#"); found {
+			if repository, ref = base, r; !validRef.MatchString(ref) || strings.Contains(ref, "..") {
+				return "", "", fmt.Errorf("template source %q: %q is not a branch, a tag, or sha-<commit>", source, ref)
+			}
+		}
+	}
+	if repository == "" || strings.HasPrefix(repository, "-") || strings.Contains(repository, "::") || strings.ContainsAny(repository, "\x00\r\n") {
+		return "", "", fmt.Errorf("template source %q is not the address of a git repository", source)
+	}
+	return repository, ref, nil
 }
 
 // HasServer reports whether the template compiles a function server of its own

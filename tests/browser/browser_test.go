@@ -92,6 +92,17 @@ func lookPath(names ...string) (string, error) {
 // context that ends with the test. What the browser complains of fails the test.
 func visit(t *testing.T, before ...step) (context.Context, *complaints) {
 	t.Helper()
+	tab, heard := openTab(t)
+	logIn(t, tab, one.store.User, one.store.Password)
+	do(t, tab, chromedp.EmulateViewport(1280, 900))
+	do(t, tab, before...)
+	do(t, tab, chromedp.Navigate(one.store.URL+"/ui/"), chromedp.WaitVisible(chromedp.CSS("#functions")))
+	return tab, heard
+}
+
+// openTab opens an empty tab. What the browser complains of fails the test.
+func openTab(t *testing.T) (context.Context, *complaints) {
+	t.Helper()
 	one.Do(open)
 	if errors.Is(one.err, errNoBrowser) && os.Getenv("CI") != "true" {
 		t.Skip(one.err)
@@ -116,10 +127,6 @@ func visit(t *testing.T, before ...step) (context.Context, *complaints) {
 			shoot(t, tab, "failed-"+strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")))
 		}
 	})
-	logIn(t, tab, one.store.User, one.store.Password)
-	do(t, tab, chromedp.EmulateViewport(1280, 900))
-	do(t, tab, before...)
-	do(t, tab, chromedp.Navigate(one.store.URL+"/ui/"), chromedp.WaitVisible(chromedp.CSS("#functions")))
 	return tab, heard
 }
 

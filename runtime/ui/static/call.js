@@ -1,5 +1,5 @@
 // A call by hand.
-import { said, bytes } from "./http.js";
+import { address, said, bytes } from "./http.js";
 
 const $ = (id) => document.getElementById(id);
 const form = $("call-form");
@@ -51,7 +51,7 @@ async function call() {
   try {
     const query = new URLSearchParams({ method: $("method").value, path: $("path").value });
     const headers = $("type").value.trim() ? { "Content-Type": $("type").value.trim() } : {};
-    const res = await fetch(`/ui/call/${encodeURIComponent($("function").value)}?${query}`, { method: "POST", body, headers });
+    const res = await fetch(address(`/ui/call/${encodeURIComponent($("function").value)}?${query}`), { method: "POST", body, headers });
     const told = res.headers.get("X-Fnstore-Answer");
     if (told === null) {
       verdict("No answer", said(res.status, await res.text()), false);

@@ -1,9 +1,16 @@
+// address is that of a path here. Without it, a page that was opened as
+// http://user:password@host/ui/ would ask for an address with the password in it,
+// which fetch refuses.
+export function address(path) {
+  return location.origin + path;
+}
+
 // ask sends a request to the store and gives the answer, or throws an Error
 // whose message a person can read: the sentence of an RFC 9457 problem.
-export async function ask(url, options) {
+export async function ask(path, options) {
   let res;
   try {
-    res = await fetch(url, options);
+    res = await fetch(address(path), options);
   } catch (err) {
     if (err.name === "AbortError") throw err;
     throw new Error("The store does not answer.");

@@ -1,6 +1,6 @@
 // Photos: sent two at a time, then followed until their thumbnails are there or
 // somebody has said why not.
-import { ask, said, sentence, bytes } from "./http.js";
+import { address, ask, said, sentence, bytes } from "./http.js";
 
 const section = document.getElementById("photos");
 const drop = document.getElementById("drop");
@@ -67,7 +67,7 @@ function send(file, shot) {
   return new Promise((resolve, reject) => {
     const bar = shot.querySelector("progress");
     const xhr = new XMLHttpRequest();
-    xhr.open("POST", `/ui/photos?${new URLSearchParams({ name: file.name })}`);
+    xhr.open("POST", address(`/ui/photos?${new URLSearchParams({ name: file.name })}`));
     xhr.setRequestHeader("Content-Type", file.type || "application/octet-stream");
     xhr.upload.onprogress = (e) => {
       bar.value = e.loaded / file.size;
@@ -127,8 +127,8 @@ function draw(shot, name, thumbnails) {
   strip.replaceChildren(...thumbnails.map(({ width, url }) => {
     const a = document.createElement("a");
     const img = document.createElement("img");
-    a.href = url;
-    img.src = url;
+    a.href = address(url);
+    img.src = address(url);
     img.alt = `${name}, ${width} pixels wide`;
     a.append(img, `${width} px`);
     return a;

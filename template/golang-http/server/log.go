@@ -33,24 +33,24 @@ const (
 type lines struct {
 	out io.Writer
 
-	mu      sync.Mutex
-	batch   []byte
-	spare   []byte     // takes the place of batch while that is written
-	writing bool       // somebody writes
-	hurry   bool       // and shall not leave anything
-	written *sync.Cond // a write has ended; nil until somebody waits
-	timer   *time.Timer
-	armed   bool
+	mu       sync.Mutex
+	batch    []byte
+	unused   []byte     // takes the place of batch while that is written
+	writing  bool       // somebody writes
+	flushing bool       // until nothing waits
+	written  *sync.Cond // a write has ended; nil until somebody waits
+	timer    *time.Timer
+	armed    bool
 
 	second     int64  // since 1970, of the last line
 	date, zone string // what that line's time begins and ends with
 }
 
 const (
-	maxWait  = 10 * time.Millisecond
-	maxBatch = 16 << 10  // bytes; a pipe holds 64 KiB
-	maxHeld  = 256 << 10 // bytes
-	usual    = 512       // bytes of a line, at most as a rule
+	maxWait     = 10 * time.Millisecond
+	maxBatch    = 16 << 10  // bytes; a pipe holds 64 KiB
+	maxHeld     = 256 << 10 // bytes
+	typicalLine = 512       // bytes of a line, at most as a rule
 )
 
 // late is what the timer does: it writes what waits.
@@ -73,27 +73,27 @@ func (l *lines) flush() {
 // send writes what waits, or leaves that to the one who is writing.
 func (l *lines) send() {
 	if l.writing {
-		l.hurry = true
+		l.flushing = true
 		return
 	}
 	l.writing = true
-	for first := true; len(l.batch) > 0 && (first || l.hurry || l.full()); first = false {
+	for first := true; len(l.batch) > 0 && (first || l.flushing || l.full()); first = false {
 		b := l.batch
-		l.batch, l.spare, l.hurry = l.spare[:0], nil, false
+		l.batch, l.unused, l.flushing = l.unused[:0], nil, false
 		l.mu.Unlock()
 		l.out.Write(b) // a log that cannot be written must not fail the request
 		l.mu.Lock()
 		if cap(b) <= 4*maxBatch {
-			l.spare = b
+			l.unused = b
 		}
 		if l.written != nil {
 			l.written.Broadcast()
 		}
 	}
-	l.writing, l.hurry = false, false
+	l.writing, l.flushing = false, false
 }
 
-func (l *lines) full() bool { return len(l.batch) > maxBatch-usual }
+func (l *lines) full() bool { return len(l.batch) > maxBatch-typicalLine }
 
 func (l *lines) wait() {
 	if l.written == nil {

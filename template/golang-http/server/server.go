@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -62,12 +63,21 @@ func Main(handler http.Handler) {
 	// Without this, a write to a log pipe that nobody reads any more would kill
 	// the process (see "SIGPIPE" in package os/signal).
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, nil)))
+	structured()
 	if err := Run(ctx, Options{Handler: handler, Force: force}); err != nil {
 		slog.Error("function server", "error", err.Error())
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+// structured has slog write JSON to standard output. Package log, which slog would
+// take along, stays as it was: a handler's log.Print is plain text.
+func structured() {
+	out, flags := log.Writer(), log.Flags()
+	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, nil)))
+	log.SetOutput(out)
+	log.SetFlags(flags)
 }
 
 // server is what all requests of one process share.

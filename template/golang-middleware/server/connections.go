@@ -11,7 +11,7 @@ import (
 )
 
 // gate is the listener that requests come through. It keeps at most a given
-// number of connections open. When there is no room, or no descriptor, an idle
+// number of connections open. When there are as many, or no descriptor is left, an idle
 // connection makes place for a new one, which has more to say; when none is
 // idle, new ones wait in the kernel's queue.
 type gate struct {
@@ -158,8 +158,8 @@ func (k *link) Close() error {
 	return err
 }
 
-// spare are the descriptors left to the function for its own files and calls.
-const spare = 64
+// reservedFiles are descriptors that are left to the function for its own files and calls.
+const reservedFiles = 64
 
 // fitting lowers a number of connections to what the process may have open.
 func fitting(max int64) int64 {
@@ -167,12 +167,12 @@ func fitting(max int64) int64 {
 	if max == 0 || syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
 		return max
 	}
-	room := limit.Cur / 2
-	if limit.Cur > 2*spare {
-		room = limit.Cur - spare
+	most := limit.Cur / 2
+	if limit.Cur > 2*reservedFiles {
+		most = limit.Cur - reservedFiles
 	}
-	if room < uint64(max) && room > 0 {
-		return int64(room)
+	if most < uint64(max) && most > 0 {
+		return int64(most)
 	}
 	return max
 }

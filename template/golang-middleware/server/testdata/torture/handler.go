@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/ioutil"
+	"log"
 	"log/slog"
 	"net/http"
 	"os"
@@ -84,6 +85,9 @@ func Handle(w http.ResponseWriter, r *http.Request) {
 	case "log":
 		slog.Info("said by the handler", "n", 1)
 		fmt.Println("plain")
+	case "print":
+		log.Print("printed by the handler")
+		slog.Info("said by the handler", "n", 2)
 	case "hijack": // echoes lines, and says when its context ended
 		conn, buf, err := http.NewResponseController(w).Hijack()
 		if err != nil {

@@ -11,10 +11,10 @@ import (
 	"fnstore/kit/fault"
 )
 
-// unfit marks what an image itself is to blame for.
-type unfit struct{ error }
+// invalidImage marks what an image itself is to blame for.
+type invalidImage struct{ error }
 
-func (u unfit) Unwrap() error { return u.error }
+func (u invalidImage) Unwrap() error { return u.error }
 
 // refusal is an error with a fault, whose sentence is all of the text: who
 // deploys an image is the one who can mend it, and reads why.
@@ -26,13 +26,13 @@ type refusal struct {
 func (r refusal) Error() string   { return r.fault.Detail }
 func (r refusal) Unwrap() []error { return []error{r.fault, r.cause} }
 
-// excuse gives an error of Unpack the kind and the code that a client reads. An
+// clientError gives an error of Unpack the kind and the code that a client reads. An
 // error of this machine's own, such as a full disk, stays as it is.
-func excuse(ref string, err error) error {
+func clientError(ref string, err error) error {
 	var (
 		answer *transport.Error
 		path   *os.PathError
-		image  unfit
+		image  invalidImage
 	)
 	kind, code, detail := fault.BadGateway, "registry_unreachable", err.Error()
 	switch {

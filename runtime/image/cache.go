@@ -31,15 +31,15 @@ type meta struct {
 	Server  bool `json:"server,omitempty"`  // see Unpacked
 }
 
-// wanted is kept for somebody who is about to run it: Sweep will leave it alone
+// useCached is cached for a caller that is about to run it: Sweep leaves it alone
 // for its grace.
-func wanted(dir, place string, hash v1.Hash) (Unpacked, bool) {
+func useCached(dir, place string, hash v1.Hash) (Unpacked, bool) {
 	unlock, err := lockDir(dir, syscall.LOCK_SH)
 	if err != nil {
 		return Unpacked{}, false // there is no such folder
 	}
 	defer unlock()
-	u, ok := kept(place, hash)
+	u, ok := cached(place, hash)
 	if ok {
 		now := time.Now()
 		_ = os.Chtimes(place, now, now) // what cannot be marked may be swept, and is unpacked again
@@ -47,8 +47,8 @@ func wanted(dir, place string, hash v1.Hash) (Unpacked, bool) {
 	return u, ok
 }
 
-// kept gives what an earlier call unpacked.
-func kept(place string, hash v1.Hash) (Unpacked, bool) {
+// cached gives what an earlier call unpacked.
+func cached(place string, hash v1.Hash) (Unpacked, bool) {
 	data, err := os.ReadFile(filepath.Join(place, metaFile))
 	if err != nil {
 		return Unpacked{}, false

@@ -12,14 +12,14 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// memory is what is remembered of a function's last build.
-type memory struct {
+// buildRecord is what is known of a function's last build.
+type buildRecord struct {
 	Inputs     string `json:"inputs"`
 	Digest     string `json:"digest"`
 	BinarySize int64  `json:"binary_size"`
 }
 
-func remember(path string, m memory) error {
+func saveRecord(path string, m buildRecord) error {
 	data, err := json.Marshal(m)
 	if err != nil {
 		return err
@@ -27,14 +27,14 @@ func remember(path string, m memory) error {
 	return writeFile(path, append(data, '\n'), 0o644)
 }
 
-// remembered gives the last build's image when its inputs are the same and the
+// cachedBuild gives the last build's image when its inputs are the same and the
 // registry has it. A tag that was moved in between is set back.
-func (b *Builder) remembered(ctx context.Context, path, key, ref string) (Result, bool) {
+func (b *Builder) cachedBuild(ctx context.Context, path, key, ref string) (Result, bool) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return Result{}, false
 	}
-	var m memory
+	var m buildRecord
 	if json.Unmarshal(data, &m) != nil || m.Inputs != key {
 		return Result{}, false
 	}
