@@ -47,7 +47,7 @@ func (a *answer) finish() {
 		return
 	}
 	a.c.release()
-	a.c.keep()
+	a.c.put()
 }
 
 // Close gives up what was not read, and the connection with it. The request's

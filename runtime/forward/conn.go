@@ -14,11 +14,11 @@ import (
 // conn is a connection. Its buffers are lent to it for the time of a call.
 type conn struct {
 	net.Conn
-	s       *Server
-	in      *bufio.Reader
-	allow   int64 // bytes that may still be read
-	since   time.Time
-	unheard bool // nothing of an answer has come
+	s         *Server
+	in        *bufio.Reader
+	readLimit int64 // bytes that may still be read
+	since     time.Time
+	silent    bool // nothing of an answer has come
 }
 
 // long past: a deadline that ends what waits.
@@ -29,13 +29,13 @@ func (c *conn) interrupt() { _ = c.SetDeadline(past) }
 
 // Read reads no more than is allowed.
 func (c *conn) Read(b []byte) (int, error) {
-	if c.allow <= 0 {
-		return 0, ErrHead
+	if c.readLimit <= 0 {
+		return 0, ErrHeadTooLong
 	}
-	b = b[:min(int64(len(b)), c.allow)]
+	b = b[:min(int64(len(b)), c.readLimit)]
 	n, err := c.Conn.Read(b)
-	c.allow -= int64(n)
-	c.unheard = c.unheard && n == 0
+	c.readLimit -= int64(n)
+	c.silent = c.silent && n == 0
 	return n, err
 }
 
@@ -46,8 +46,8 @@ var (
 	writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, buffer) }}
 )
 
-// take gives the connection that was used last, or a new one; kept tells which.
-func (s *Server) take(ctx context.Context) (c *conn, kept bool, err error) {
+// get returns the connection that was used last, or a new one; reused tells which.
+func (s *Server) get(ctx context.Context) (c *conn, reused bool, err error) {
 	for {
 		s.mu.Lock()
 		n := len(s.idle)
@@ -58,7 +58,7 @@ func (s *Server) take(ctx context.Context) (c *conn, kept bool, err error) {
 		c := s.idle[n-1]
 		s.idle = s.idle[:n-1]
 		s.mu.Unlock()
-		if time.Since(c.since) < Rest && c.quiet() {
+		if time.Since(c.since) < idleTimeout && c.usable() {
 			return c, true, nil
 		}
 		_ = c.Close()
@@ -70,16 +70,16 @@ func (s *Server) take(ctx context.Context) (c *conn, kept bool, err error) {
 	return &conn{Conn: raw, s: s}, false, nil
 }
 
-// keep gives the connection back after a call.
-func (c *conn) keep() {
+// put gives the connection back after a call.
+func (c *conn) put() {
 	s := c.s
 	c.since = time.Now()
 	s.mu.Lock()
-	full := s.closed || len(s.idle) >= MaxIdle
+	full := s.closed || len(s.idle) >= maxIdle
 	if !full {
 		s.idle = append(s.idle, c)
-		if s.tidy == nil {
-			s.tidy = time.AfterFunc(Rest, s.closeRested)
+		if s.reaper == nil {
+			s.reaper = time.AfterFunc(idleTimeout, s.closeIdle)
 		}
 	}
 	s.mu.Unlock()
@@ -88,20 +88,20 @@ func (c *conn) keep() {
 	}
 }
 
-// closeRested closes the connections that have rested long enough, and comes
+// closeIdle closes the connections that have rested long enough, and comes
 // again while there are others: nothing is left to do, or to keep, once calls
 // have ceased.
-func (s *Server) closeRested() {
+func (s *Server) closeIdle() {
 	s.mu.Lock()
 	n := 0
-	for n < len(s.idle) && time.Since(s.idle[n].since) >= Rest { // the last one was used last
+	for n < len(s.idle) && time.Since(s.idle[n].since) >= idleTimeout { // the last one was used last
 		n++
 	}
 	old := slices.Clone(s.idle[:n])
 	s.idle = slices.Delete(s.idle, 0, n)
-	s.tidy = nil
+	s.reaper = nil
 	if len(s.idle) > 0 {
-		s.tidy = time.AfterFunc(Rest-time.Since(s.idle[0].since), s.closeRested)
+		s.reaper = time.AfterFunc(idleTimeout-time.Since(s.idle[0].since), s.closeIdle)
 	}
 	s.mu.Unlock()
 	for _, c := range old {
@@ -109,11 +109,11 @@ func (s *Server) closeRested() {
 	}
 }
 
-// quiet reports that the other side has neither closed the connection nor sent
+// usable reports that the other side has neither closed the connection nor sent
 // what nobody asked for: such bytes would be taken for the next call's answer. A
 // Read with a deadline would tell as well, and park the goroutine for it. A byte
 // that is read is lost, and with it the connection.
-func (c *conn) quiet() bool {
+func (c *conn) usable() bool {
 	s, ok := c.Conn.(syscall.Conn)
 	if !ok {
 		return false

@@ -16,15 +16,15 @@ import (
 
 // Bounds of what a server may say, and of what is kept for it.
 const (
-	MaxHead = 128 << 10        // bytes of an answer's head, the hints before it included
-	MaxIdle = 256              // connections that no call uses
-	Rest    = 30 * time.Second // that such a one is kept for
-	inline  = 16 << 10         // bytes of a body that is sent before the answer is read
-	hints   = 5                // 1xx answers before the answer, as many as http.Transport takes
+	MaxHead     = 128 << 10        // bytes of an answer's head, the hints before it included
+	maxIdle     = 256              // connections that no call uses
+	idleTimeout = 30 * time.Second // that such a one is kept for
+	inline      = 16 << 10         // bytes of a body that is sent before the answer is read
+	maxHints    = 5                // 1xx answers before the answer, as many as http.Transport takes
 )
 
-// ErrHead is of an answer whose head is longer than MaxHead.
-var ErrHead = errors.New("the head of the answer is too long")
+// ErrHeadTooLong is of an answer whose head is longer than MaxHead.
+var ErrHeadTooLong = errors.New("the head of the answer is too long")
 
 // Dial opens a connection to the server.
 type Dial func(context.Context) (net.Conn, error)
@@ -36,7 +36,7 @@ type Server struct {
 
 	mu     sync.Mutex
 	idle   []*conn     // the last one was used last
-	tidy   *time.Timer // closes what has rested; nil when nothing rests
+	reaper *time.Timer // closes what has rested; nil when nothing rests
 	closed bool
 }
 
@@ -73,9 +73,9 @@ func (s *Server) CloseIdleConnections() {
 	s.mu.Lock()
 	idle := s.idle
 	s.idle = nil
-	if s.tidy != nil {
-		s.tidy.Stop()
-		s.tidy = nil
+	if s.reaper != nil {
+		s.reaper.Stop()
+		s.reaper = nil
 	}
 	s.mu.Unlock()
 	for _, c := range idle {
@@ -100,7 +100,7 @@ func (s *Server) Close() {
 // failed, or the answer's body is closed, the request's body is read no more.
 func (s *Server) RoundTrip(r *http.Request) (*http.Response, error) {
 	for {
-		c, kept, err := s.take(r.Context())
+		c, reused, err := s.get(r.Context())
 		if err != nil {
 			closeBody(r)
 			return nil, err
@@ -110,7 +110,7 @@ func (s *Server) RoundTrip(r *http.Request) (*http.Response, error) {
 			return res, nil
 		}
 		_ = c.Close()
-		if !kept || !c.unheard || !repeatable(r) || r.Context().Err() != nil {
+		if !reused || !c.silent || !repeatable(r) || r.Context().Err() != nil {
 			closeBody(r)
 			return nil, err
 		}

@@ -165,7 +165,7 @@ func TestAnswersThatAreNoneAreErrors(t *testing.T) {
 	for name, says := range map[string]string{
 		"an endless head": ok + strings.Repeat("X: "+strings.Repeat("a", 1000)+"\r\n", 4<<10),
 		"garbage":         "hello\r\n\r\n",
-		"many hints":      strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", hints+1),
+		"many hints":      strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", maxHints+1),
 		"an upgrade":      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
 		"two lengths":     ok + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
 	} {
@@ -175,7 +175,7 @@ func TestAnswersThatAreNoneAreErrors(t *testing.T) {
 		}
 	}
 	r := raw(t, func(_ int, c net.Conn) {
-		_, _ = io.WriteString(c, strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", hints)+ok+"Content-Length: 2\r\n\r\nok")
+		_, _ = io.WriteString(c, strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", maxHints)+ok+"Content-Length: 2\r\n\r\nok")
 	})
 	if _, got, err := r.call(t, t.Context(), "GET", ""); err != nil || got != "ok" {
 		t.Errorf("behind hints: %q %v", got, err)

@@ -28,16 +28,16 @@ func (s *sending) end(r *http.Request) {
 	}
 }
 
-// linger is how long a body may still be on its way when its answer has come: a
+// sendTimeout is how long a body may still be on its way when its answer has come: a
 // server that answered all of it may be faster than the one who sent it.
-const linger = 50 * time.Millisecond
+const sendTimeout = 50 * time.Millisecond
 
 // whole reports that all of the body was sent.
 func (s *sending) whole() bool {
 	if s.over != nil {
 		select {
 		case <-s.over:
-		case <-time.After(linger):
+		case <-time.After(sendTimeout):
 			return false
 		}
 	}
@@ -56,7 +56,7 @@ func (s *sending) failed() error {
 // answer and close before it has read the request, so that what broke while
 // sending matters only when no answer is there.
 func (c *conn) exchange(r *http.Request) (*sending, *http.Response, error) {
-	c.unheard = true
+	c.silent = true
 	sent, err := c.send(r)
 	if err == nil && sent.over == nil {
 		err = sent.read
@@ -74,8 +74,8 @@ func (c *conn) readHead(r *http.Request, sent *sending) (*http.Response, error) 
 		c.in = readers.Get().(*bufio.Reader)
 		c.in.Reset(c)
 	}
-	c.allow = MaxHead
-	for range hints + 1 {
+	c.readLimit = MaxHead
+	for range maxHints + 1 {
 		res, err := http.ReadResponse(c.in, r)
 		switch {
 		case err != nil:
@@ -86,11 +86,11 @@ func (c *conn) readHead(r *http.Request, sent *sending) (*http.Response, error) 
 		case res.StatusCode == http.StatusSwitchingProtocols && r.Header["Upgrade"] == nil:
 			return nil, errors.New("an upgrade that nobody asked for")
 		case res.StatusCode >= 200 || res.StatusCode < 100 || res.StatusCode == http.StatusSwitchingProtocols:
-			c.allow = math.MaxInt64
+			c.readLimit = math.MaxInt64
 			return res, nil
 		}
 	}
-	return nil, fmt.Errorf("more than %d answers before the answer", hints)
+	return nil, fmt.Errorf("more than %d answers before the answer", maxHints)
 }
 
 // send writes the request, the body too when it is short, else in a goroutine.
@@ -213,7 +213,7 @@ func writeHead(out *bufio.Writer, r *http.Request) error {
 	if host == "" {
 		host = r.URL.Host
 	}
-	if !plain(method) || !plain(target) || !plain(host) {
+	if !visible(method) || !visible(target) || !visible(host) {
 		return errRequest
 	}
 	put := func(parts ...string) {
@@ -228,7 +228,7 @@ func writeHead(out *bufio.Writer, r *http.Request) error {
 			continue
 		}
 		for _, v := range values {
-			if !plain(name) || strings.IndexByte(name, ':') >= 0 || strings.ContainsAny(v, "\r\n\x00") {
+			if !visible(name) || strings.IndexByte(name, ':') >= 0 || strings.ContainsAny(v, "\r\n\x00") {
 				return errRequest
 			}
 			put(name, ": ", v, "\r\n")
@@ -249,8 +249,8 @@ func writeHead(out *bufio.Writer, r *http.Request) error {
 	return nil
 }
 
-// plain reports that s can stand in a request line: no spaces, no controls.
-func plain(s string) bool {
+// visible reports that s can stand in a request line: no spaces, no controls.
+func visible(s string) bool {
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] == 0x7f {
 			return false

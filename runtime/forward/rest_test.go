@@ -38,17 +38,17 @@ func TestARestEnds(t *testing.T) {
 			_ = res.Body.Close()
 		}
 		call()
-		time.Sleep(Rest / 2)
+		time.Sleep(idleTimeout / 2)
 		s.mu.Lock()
 		if len(s.idle) != 1 {
 			t.Errorf("%d rest", len(s.idle))
 		}
 		s.mu.Unlock()
-		time.Sleep(Rest)
+		time.Sleep(idleTimeout)
 		<-closed
 		s.mu.Lock()
-		if len(s.idle) != 0 || s.tidy != nil {
-			t.Errorf("%d rest, timer %v", len(s.idle), s.tidy)
+		if len(s.idle) != 0 || s.reaper != nil {
+			t.Errorf("%d rest, timer %v", len(s.idle), s.reaper)
 		}
 		s.mu.Unlock()
 		call()

@@ -16,12 +16,12 @@ import (
 // may have, in bytes: what clients commonly take.
 const MaxHeaders = 64 << 10
 
-func tooMuch(size int) error {
+func headersTooLarge(size int) error {
 	return fault.New(fault.BadGateway, "function_headers_too_large", "the headers of the function's answer have %d bytes or more, %d are the most", size, MaxHeaders)
 }
 
-// sound refuses an answer that no client could be given.
-func sound(res *http.Response) error {
+// checkAnswer refuses an answer that no client could be given.
+func checkAnswer(res *http.Response) error {
 	size := 0
 	for name, values := range res.Header {
 		for _, v := range values {
@@ -30,7 +30,7 @@ func sound(res *http.Response) error {
 	}
 	switch {
 	case size > MaxHeaders:
-		return tooMuch(size)
+		return headersTooLarge(size)
 	case res.StatusCode < 100 || res.StatusCode > 999:
 		return fault.New(fault.BadGateway, "function_bad_answer", "the function answered with the status %d, which is none", res.StatusCode)
 	}
@@ -78,7 +78,7 @@ func (c *call) short(res *http.Response) {
 	defer buffers.Put(b)
 	body := b[:res.ContentLength]
 	if _, err := io.ReadFull(res.Body, body); err != nil {
-		c.broken(err)
+		c.failed(err)
 		return
 	}
 	c.release()
@@ -101,7 +101,7 @@ func (c *call) head(h http.Header, res *http.Response) {
 	}
 	for _, list := range res.Header["Connection"] {
 		for name := range strings.SplitSeq(list, ",") {
-			if name = textproto.CanonicalMIMEHeaderKey(textproto.TrimString(name)); name != "" && !kept[name] {
+			if name = textproto.CanonicalMIMEHeaderKey(textproto.TrimString(name)); name != "" && !endToEnd[name] {
 				delete(h, name)
 			}
 		}
@@ -114,7 +114,7 @@ func (c *call) head(h http.Header, res *http.Response) {
 		h["Content-Type"] = []string{ct}
 	}
 	for _, v := range h[canonicalInternal] {
-		if strings.EqualFold(strings.TrimSpace(v), ours) {
+		if strings.EqualFold(strings.TrimSpace(v), byGateway) {
 			delete(h, canonicalInternal) // a function speaks for its server, never for us
 			break
 		}

@@ -110,7 +110,7 @@ func (g *Gateway) messageHeaders(r *http.Request) http.Header {
 	for _, name := range []string{"Content-Length", "Expect", "X-Callback-Url", "X-Fnstore-Signature", wire.CallID} {
 		delete(h, name)
 	}
-	g.withhold(h)
+	g.dropOperatorsAuth(h)
 	return h
 }
 

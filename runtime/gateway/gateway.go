@@ -8,7 +8,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -268,6 +267,3 @@ func (g *Gateway) info(w http.ResponseWriter, _ *http.Request) error {
 		"arch":     arch(),
 	})
 }
-
-// Quiet gives http.Server a log that says what it says in our form.
-func Quiet() *slog.Logger { return slog.Default().With("part", "gateway") }

@@ -48,7 +48,7 @@ func dropped(name string) bool {
 		return true
 	}
 	twin := foldsInto(name)
-	return twin != "" && (hopByHop[twin] || forged(twin) || kept[twin])
+	return twin != "" && (hopByHop[twin] || forged(twin) || endToEnd[twin])
 }
 
 // passOn gives the headers of in that go further: what a client says of its
@@ -63,7 +63,7 @@ func passOn(in http.Header, room int) http.Header {
 	for _, list := range in["Connection"] {
 		for name := range strings.SplitSeq(list, ",") {
 			// What carries a call is no matter of the connection, whoever says so.
-			if name = textproto.CanonicalMIMEHeaderKey(textproto.TrimString(name)); name != "" && !kept[name] {
+			if name = textproto.CanonicalMIMEHeaderKey(textproto.TrimString(name)); name != "" && !endToEnd[name] {
 				delete(out, name)
 			}
 		}
@@ -71,14 +71,14 @@ func passOn(in http.Header, room int) http.Header {
 	return out
 }
 
-// kept headers cannot be taken away by naming them in Connection.
-var kept = map[string]bool{"X-Call-Id": true, "X-Fnstore-Signature": true, "Host": true, "Content-Length": true, "Content-Type": true}
+// endToEnd headers cannot be taken away by naming them in Connection.
+var endToEnd = map[string]bool{"X-Call-Id": true, "X-Fnstore-Signature": true, "Host": true, "Content-Length": true, "Content-Type": true}
 
 // functionHeaders are the headers a function gets: the client's, as far as they
 // go, and the platform's.
 func (g *Gateway) functionHeaders(r *http.Request, start time.Time) http.Header {
 	h := passOn(r.Header, 4)
-	g.withhold(h)
+	g.dropOperatorsAuth(h)
 	h["X-Start-Time"] = []string{strconv.FormatInt(start.UnixNano(), 10)}
 	if r.Host != "" { // HTTP/1.0 need not say it
 		h["X-Forwarded-Host"] = []string{r.Host}
@@ -115,8 +115,8 @@ func checkHead(r *http.Request) error {
 	return nil
 }
 
-// withhold takes the operator's credentials away, which are nobody else's.
-func (g *Gateway) withhold(h http.Header) {
+// dropOperatorsAuth takes the operator's credentials away, which are nobody else's.
+func (g *Gateway) dropOperatorsAuth(h http.Header) {
 	given, ok := h["Authorization"]
 	if !ok {
 		return

@@ -9,11 +9,11 @@ import (
 )
 
 // internalHeader marks an answer that the function did not give, and says who
-// gave it: the gateway, by the word ours, or the function's server.
+// gave it: the gateway, by the word byGateway, or the function's server.
 const (
 	internalHeader    = "X-OpenFaaS-Internal"
 	canonicalInternal = "X-Openfaas-Internal"
-	ours              = "proxy"
+	byGateway         = "proxy"
 )
 
 // MaxBody is the longest body of a call, in bytes. It is streamed, not held.
@@ -79,7 +79,7 @@ func (g *Gateway) invoke(w *recorder, r *http.Request, rest string) {
 		_ = http.NewResponseController(w).SetWriteDeadline(start.Add(c.timeout + DefaultStall))
 	}
 	if err := c.readShort(); err != nil {
-		c.broken(err)
+		c.failed(err)
 		return
 	}
 	transport, release, err := g.cfg.Provider.Acquire(ctx, name)
@@ -96,6 +96,6 @@ func (g *Gateway) invoke(w *recorder, r *http.Request, rest string) {
 
 // fail answers for the function, and says so.
 func fail(w http.ResponseWriter, r *http.Request, err error) {
-	w.Header().Set(internalHeader, ours)
+	w.Header().Set(internalHeader, byGateway)
 	wire.Fail(w, r, err)
 }

@@ -38,11 +38,11 @@ func (c *call) send(ctx context.Context, to http.RoundTripper) {
 	}
 	res, err := to.RoundTrip(c.request(ctx))
 	if err != nil {
-		c.broken(err)
+		c.failed(err)
 		return
 	}
 	defer res.Body.Close() // and then the request's body is read no more
-	if err := sound(res); err != nil {
+	if err := checkAnswer(res); err != nil {
 		c.fail(err)
 		return
 	}
@@ -99,8 +99,8 @@ func setPath(u *url.URL, path string) {
 	u.Path, _ = url.PathUnescape(path) // checked before
 }
 
-// broken answers when no answer of the function could be had.
-func (c *call) broken(err error) {
+// failed answers when no answer of the function could be had.
+func (c *call) failed(err error) {
 	var over *http.MaxBytesError
 	switch blame := c.body.blame(); {
 	case errors.As(err, &over):
@@ -113,8 +113,8 @@ func (c *call) broken(err error) {
 		err = fault.New(fault.Timeout, "function_timeout", "the function did not answer within %s", c.timeout)
 	case errors.Is(err, context.Canceled):
 		panic(http.ErrAbortHandler) // the caller has gone: an answer would be a 200 without a body
-	case errors.Is(err, forward.ErrHead):
-		err = tooMuch(forward.MaxHead)
+	case errors.Is(err, forward.ErrHeadTooLong):
+		err = headersTooLarge(forward.MaxHead)
 	default:
 		err = fault.New(fault.BadGateway, "function_unreachable", "the function ended the connection before it answered").Because(err)
 	}

@@ -11,11 +11,13 @@ import (
 // Bounds of HTTP/2. The rest is net/http's: a client that opens streams and resets
 // them at once (CVE-2023-44487) has at most maxStreams handlers running and four
 // times as many waiting, then the connection ends; header blocks end with
-// MaxHeaderBytes, and control frames have a queue with an end.
+// MaxHeaderBytes, and control frames have a queue with an end. A connection whose
+// client takes nothing is its listener's to end (gateway.CutStalled): net/http's
+// WriteByteTimeout would end one that reads slowly, too, since a write over TLS
+// that has timed out cannot go on.
 const (
-	maxStreams       = 100              // calls at once on one connection
-	pingAfter        = 15 * time.Second // of silence, a client is asked whether it is there
-	writeByteTimeout = 10 * time.Second // a client that takes nothing of its connection
+	maxStreams = 100              // calls at once on one connection
+	pingAfter  = 15 * time.Second // of silence, a client is asked whether it is there
 )
 
 // Server serves requests of the port. It is srv with TLS and HTTP/2, whose Handler
@@ -39,7 +41,6 @@ func (in *Ingress) Server(srv *http.Server) *Server {
 		srv.HTTP2 = &http.HTTP2Config{
 			MaxConcurrentStreams: maxStreams,
 			SendPingTimeout:      pingAfter,
-			WriteByteTimeout:     writeByteTimeout,
 		}
 	}
 	return &Server{srv, in.certificate != nil}

@@ -20,7 +20,7 @@ func (nobody) Stop(time.Duration)                          {}
 // limit calls each.
 func serving(replicas int, limit int64) (*Provider, *function) {
 	f := newFunction(&Provider{look: make(chan struct{}, 1)}, record{})
-	f.scaler.scaling = usual
+	f.scaler.scaling = defaultScaling
 	r := &release{f: f, maxInflight: limit}
 	var slots []*slot
 	for range replicas {

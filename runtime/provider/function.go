@@ -36,7 +36,7 @@ type function struct {
 	rec     record
 	scaler  scaler
 	changed chan struct{}  // closed, and made anew, when readiness may have changed
-	hurry   chan struct{}  // closed when the function is: calls that run get no more than the usual grace
+	hurry   chan struct{}  // closed when the function is: calls that run get no more than the default time
 	old     sync.WaitGroup // releases that are being stopped
 	trouble string         // why nothing runs, when nothing can
 	closed  bool
@@ -96,7 +96,7 @@ func (f *function) roll(rec record, img Image) {
 	name := rec.Deployment.Service
 	s, notes, err := scalingOf(rec.Deployment)
 	if err != nil { // of a deployment that was taken when the rule was another
-		notes = []string{err.Error() + "; the usual scaling is used"}
+		notes = []string{err.Error() + "; the default scaling is used"}
 	}
 	if _, err := ReadinessOf(rec.Deployment.Annotations); err != nil {
 		notes = append(notes, err.Error()+"; the default is used")
@@ -171,8 +171,8 @@ func (f *function) scaleLocked(replicas int) {
 	f.p.lookSoon()
 }
 
-// rouse gives a function that sleeps its replicas back.
-func (f *function) rouse() {
+// scaleFromZero gives a function that sleeps its replicas back.
+func (f *function) scaleFromZero() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.closed && f.replicas.Load() == 0 {

@@ -28,7 +28,7 @@ const Namespace = "openfaas-fn"
 // Bounds of the waits here; none is without an end.
 const (
 	HoldTimeout = 30 * time.Second // of a call that finds nothing ready
-	MaxHeld     = 1000             // calls that wait so for one function
+	maxWaiting  = 1000             // calls that wait so for one function
 )
 
 // Config is what a Provider needs.

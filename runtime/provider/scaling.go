@@ -25,12 +25,12 @@ type scaling struct {
 
 // What counts when nothing is said. OpenFaaS Pro has max 20 too; it scales to
 // zero only when told to.
-var usual = scaling{min: 1, max: 20, target: 100, zero: true, idle: 5 * time.Minute, down: 15 * time.Minute}
+var defaultScaling = scaling{min: 1, max: 20, target: 100, zero: true, idle: 5 * time.Minute, down: 15 * time.Minute}
 
 // scalingOf reads the deployment's annotations and labels. The notes are for
 // whoever deploys: what was said and cannot be meant so.
 func scalingOf(d types.FunctionDeployment) (s scaling, notes []string, err error) {
-	s = usual
+	s = defaultScaling
 	said := map[string]bool{}
 	read := func(key string, parse func(v string) error) {
 		name, v, ok := setting(d, key)
@@ -49,11 +49,11 @@ func scalingOf(d types.FunctionDeployment) (s scaling, notes []string, err error
 	read("zero-duration", span(&s.idle))
 	read("down-delay", span(&s.down))
 	if err != nil {
-		return usual, nil, err
+		return defaultScaling, nil, err
 	}
 	if s.min > s.max {
 		if said["max"] {
-			return usual, nil, fault.New(fault.Invalid, "bad_scaling", "validation failed: scale.min %d is more than scale.max %d", s.min, s.max)
+			return defaultScaling, nil, fault.New(fault.Invalid, "bad_scaling", "validation failed: scale.min %d is more than scale.max %d", s.min, s.max)
 		}
 		s.max = s.min
 	}

@@ -21,7 +21,7 @@ func TestScalingIsRead_R25(t *testing.T) {
 		want        scaling
 		notes       int
 	}{
-		{name: "nothing said", want: usual},
+		{name: "nothing said", want: defaultScaling},
 		{name: "annotations", annotations: map[string]string{
 			"fnstore.scale.min": "2", "fnstore.scale.max": "100", "fnstore.scale.target": "7", "fnstore.scale.zero": "false", "fnstore.scale.down-delay": "1m"},
 			want: scaling{2, 100, 7, false, 5 * minute, minute}},
@@ -30,13 +30,13 @@ func TestScalingIsRead_R25(t *testing.T) {
 			want: scaling{1, 3, 50, true, minute, 15 * minute}},
 		{name: "the annotation wins", annotations: map[string]string{"fnstore.scale.target": "1"}, labels: map[string]string{"com.openfaas.scale.target": "2"},
 			want: scaling{1, 20, 1, true, 5 * minute, 15 * minute}},
-		{name: "more than the usual most", labels: map[string]string{"com.openfaas.scale.min": "30", "com.openfaas.scale.zero": "false"},
+		{name: "more than the default maximum", labels: map[string]string{"com.openfaas.scale.min": "30", "com.openfaas.scale.zero": "false"},
 			want: scaling{30, 30, 100, false, 5 * minute, 15 * minute}},
 		{name: "off and a duration", annotations: map[string]string{"fnstore.scale.zero": "false", "fnstore.scale.zero-duration": "1m"},
 			want: scaling{1, 20, 100, false, minute, 15 * minute}, notes: 1},
 		{name: "zero and off", annotations: map[string]string{"fnstore.scale.zero": "false", "fnstore.scale.min": "0"},
 			want: scaling{1, 20, 100, false, 5 * minute, 15 * minute}, notes: 1},
-		{name: "another measure", labels: map[string]string{"com.openfaas.scale.type": "cpu"}, want: usual, notes: 1},
+		{name: "another measure", labels: map[string]string{"com.openfaas.scale.type": "cpu"}, want: defaultScaling, notes: 1},
 	} {
 		got, notes, err := scalingOf(scaled(c.annotations, c.labels))
 		if err != nil || got != c.want || len(notes) != c.notes {
@@ -75,13 +75,13 @@ func TestHowManyReplicasThereShallBe_R25(t *testing.T) {
 		replicas int
 		looks    []look
 	}{
-		"sleeps when nobody called for a while": {usual, 1, []look{
+		"sleeps when nobody called for a while": {defaultScaling, 1, []look{
 			{after: 1 * m, used: 0, want: 1, again: 4 * m},
 			{after: 5 * m, used: 1 * m, want: 1, again: 1 * m},
 			{after: 6 * m, used: 1 * m, want: 0},
 			{after: 7 * m, used: 1 * m, want: 0},
 		}},
-		"never while a call runs": {usual, 1, []look{
+		"never while a call runs": {defaultScaling, 1, []look{
 			{after: 100 * m, open: 1, want: 1, again: 5 * m},
 		}},
 		"never when told so": {scaling{1, 20, 100, false, 5 * m, 15 * m}, 1, []look{

@@ -18,9 +18,9 @@ const (
 	steady     = 10 * time.Second
 )
 
-// impatient is how long a pause may still take when a call comes that would wait
+// maxRestartWait is how long a pause may still take when a call comes that would wait
 // for its end: callers who are held for nothing keep room from others.
-const impatient = 2 * time.Second
+const maxRestartWait = 2 * time.Second
 
 // slot keeps a replica in a seat.
 type slot struct {

@@ -42,7 +42,7 @@ func TestPauses(t *testing.T) {
 // that has a long pause before it.
 func TestNobodyWaitsForWhatDoesNotStart(t *testing.T) {
 	f := newFunction(&Provider{look: make(chan struct{}, 1)}, record{})
-	f.scaler.scaling = usual
+	f.scaler.scaling = defaultScaling
 	r := &release{f: f}
 	far, near := &slot{r: r}, &slot{r: r}
 	r.slots.Store(&[]*slot{far, near})

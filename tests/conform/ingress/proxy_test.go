@@ -43,6 +43,22 @@ http {
 }
 `
 
+// README shows the part of the configuration that matters.
+func TestREADMEShowsTheProxyThatIsTested(t *testing.T) {
+	readme, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(proxyConfig) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "proxy_set_header") || strings.HasSuffix(line, "buffering off;") || strings.HasPrefix(line, "proxy_http_version") || strings.HasPrefix(line, "client_max") {
+			if !strings.Contains(string(readme), line) {
+				t.Errorf("README has no line %q", line)
+			}
+		}
+	}
+}
+
 // proxy runs Debian's nginx with TLS in front of the store at url.
 func proxy(t *testing.T, dir, url string) (port int) {
 	t.Helper()
