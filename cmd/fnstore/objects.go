@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -31,7 +32,7 @@ func (st *store) startObjects(ctx context.Context) error {
 		return err
 	}
 	st.objects, err = objects.Open(ctx, objects.Config{
-		Pool: st.pool, Dir: st.set.path("objects"), Keys: keys,
+		Pool: st.pool, Dir: st.set.path("objects"), Domains: strings.FieldsFunc(st.set.S3Domain, func(r rune) bool { return r == ',' }), Keys: keys,
 		OnChange: func(ctx context.Context, tx pgx.Tx, ev objects.Event) error {
 			o := hook.Object{
 				Event: ev.Name, Source: "fnstore:s3", Bucket: ev.Bucket, Key: ev.Key, ETag: ev.ETag,

@@ -21,6 +21,7 @@ type settings struct {
 	MetricsPort  int    `default:"8082" env:"FNSTORE_METRICS_PORT" help:"Prometheus metrics." placeholder:"PORT"`
 	RegistryPort int    `default:"5000" env:"FNSTORE_REGISTRY_PORT" help:"OCI registry." placeholder:"PORT"`
 	S3Port       int    `name:"s3-port" default:"9000" env:"FNSTORE_S3_PORT" help:"S3." placeholder:"PORT"`
+	S3Domain     string `name:"s3-domain" env:"FNSTORE_S3_DOMAIN" help:"Host names under which S3 is reached, with commas between them; buckets are then served as BUCKET.NAME too." placeholder:"NAME,..."`
 	Backend      string `enum:"process,docker" default:"process" env:"FNSTORE_BACKEND" help:"How functions run: as processes, or as containers of the Docker engine at DOCKER_HOST (${enum})."`
 	Postgres     string `env:"FNSTORE_POSTGRES_URL" help:"A Postgres of yours; without it the store runs its own." placeholder:"URL"`
 	Redis        string `env:"FNSTORE_REDIS_URL" help:"A Redis of yours; without it the store runs its own." placeholder:"URL"`

@@ -11,6 +11,8 @@ import (
 // call is what the guard knows of a request, for the code behind the front.
 type call struct {
 	key    *Key
+	front  http.Handler
+	op     *operation
 	head   Verb // what the front needs the object's head for
 	when   Condition
 	body   *payload.Body

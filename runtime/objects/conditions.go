@@ -13,27 +13,35 @@ import (
 func conditions(r *http.Request) Condition {
 	match, none := r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
 	since, size := r.Header.Get("X-Amz-If-Match-Last-Modified-Time"), r.Header.Get("X-Amz-If-Match-Size")
-	removing := r.Method == http.MethodDelete
-	switch {
-	case removing && match == "" && since == "" && size == "", !removing && match == "" && none == "":
+	if r.Method == http.MethodDelete {
+		return ifRemovable(match, since, size)
+	}
+	if match == "" && none == "" {
 		return nil
-	case removing:
-		return func(old *Object) error {
-			if old == nil { // removing nothing does no harm
-				return nil
-			}
-			if match != "" && !tagged(match, old.ETag()) || since != "" && !modifiedAt(since, old.Modified) ||
-				size != "" && size != strconv.FormatInt(old.Size, 10) {
-				return ErrPrecondition
-			}
-			return nil
-		}
 	}
 	return func(old *Object) error {
 		switch {
 		case match != "" && old == nil:
 			return ErrNoSuchKey
 		case match != "" && !tagged(match, old.ETag()), none != "" && old != nil && tagged(none, old.ETag()):
+			return ErrPrecondition
+		}
+		return nil
+	}
+}
+
+// ifRemovable is what the removal of an object depends on; what is "" does not
+// matter. nil without any. Removing nothing does no harm.
+func ifRemovable(match, since, size string) Condition {
+	if match == "" && since == "" && size == "" {
+		return nil
+	}
+	return func(old *Object) error {
+		if old == nil {
+			return nil
+		}
+		if match != "" && !tagged(match, old.ETag()) || since != "" && !modifiedAt(since, old.Modified) ||
+			size != "" && size != strconv.FormatInt(old.Size, 10) {
 			return ErrPrecondition
 		}
 		return nil

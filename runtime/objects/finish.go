@@ -11,9 +11,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Finish makes the object of the parts named, each by number and ETag. Asked
-// again after it succeeded, it answers with the same ETag.
-func (s *Store) Finish(ctx context.Context, u Upload, named []Part, wrap func(io.Reader) (io.Reader, func() error), when Condition) (etag string, err error) {
+// finish says how an upload is completed.
+type finish struct {
+	parts []Part                                    // by number and ETag
+	size  int64                                     // bytes of all of them; -1 when the client did not say
+	wrap  func(io.Reader) (io.Reader, func() error) // checks the bytes; may be nil
+	when  Condition
+}
+
+// Finish makes the object of the parts named. Asked again after it succeeded,
+// it answers with the same ETag.
+func (s *Store) Finish(ctx context.Context, u Upload, f finish) (etag string, err error) {
 	if u.done != nil {
 		return hex.EncodeToString(u.done), nil
 	}
@@ -21,25 +29,28 @@ func (s *Store) Finish(ctx context.Context, u Upload, named []Part, wrap func(io
 	if err != nil {
 		return "", err
 	}
-	chosen, size, err := choose(have, named)
+	chosen, size, err := choose(have, f.parts)
 	if err != nil {
 		return "", err
 	}
 	if size > s.MaxObject {
 		return "", refuse(400, "EntityTooLarge", "the parts exceed the maximum size of an object")
 	}
+	if f.size >= 0 && f.size != size {
+		return "", refuse(400, "InvalidRequest", "the parts have %d bytes, x-amz-mp-object-size says %d", size, f.size)
+	}
 	src := &sequence{store: s, parts: chosen}
 	defer src.Close()
-	c := change{name: Complete, when: when}
+	c := change{name: Complete, when: f.when}
 	var gone []blobID
 	c.also = func(ctx context.Context, tx pgx.Tx) error {
 		gone = gone[:0]
 		return s.finishUpload(ctx, tx, u, &gone)
 	}
 	body := io.Reader(src)
-	if wrap != nil {
+	if f.wrap != nil {
 		var proof func() error
-		body, proof = wrap(src)
+		body, proof = f.wrap(src)
 		c.proof = func(map[string]string) error { return proof() }
 	}
 	o, err := s.put(ctx, u.Bucket, u.Key, u.Meta, body, size, c)

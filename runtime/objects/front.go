@@ -169,26 +169,14 @@ func (f *front) DeleteObject(ctx context.Context, bucket, key string) (gofakes3.
 	return gofakes3.ObjectDeleteResult{}, f.tell(ctx, f.store.Remove(ctx, bucket, key, callOf(ctx).when))
 }
 
-// DeleteMulti removes each key in a transaction of its own. One that may not be
-// removed is an entry in the answer, not the end of the others.
-func (f *front) DeleteMulti(ctx context.Context, bucket string, keys ...string) (out gofakes3.MultiDeleteResult, err error) {
-	for _, key := range keys {
-		err := may(ctx, Delete, bucket, key)
-		if err == nil {
-			err = f.store.Remove(ctx, bucket, key, nil)
-		}
-		if err != nil {
-			e := f.store.explain(ctx, err)
-			out.Error = append(out.Error, gofakes3.ErrorResult{Key: key, Code: gofakes3.ErrorCode(e.Code), Message: e.Message})
-			continue
-		}
-		out.Deleted = append(out.Deleted, gofakes3.ObjectID{Key: key})
-	}
-	return out, nil
+// DeleteMulti is never called: deletemany.go serves DeleteObjects.
+func (f *front) DeleteMulti(context.Context, string, ...string) (gofakes3.MultiDeleteResult, error) {
+	return gofakes3.MultiDeleteResult{}, gofakes3.ErrNotImplemented
 }
 
-// kept drops what the index knows itself.
+// kept drops what the index knows itself, and what is so for every object.
 func kept(meta map[string]string) map[string]string {
 	delete(meta, "Last-Modified")
+	delete(meta, "X-Amz-Storage-Class")
 	return meta
 }

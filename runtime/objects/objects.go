@@ -56,6 +56,10 @@ type Config struct {
 	// whoever waits. It may be missed when the process dies in between.
 	AfterChange func(ev Event)
 
+	// Domains are host names under which buckets are addressed as
+	// BUCKET.name, beside localhost. Requests for other hosts are refused.
+	Domains []string
+
 	Keys      []Key         // access keys; none lets nobody in
 	MaxObject int64         // bytes of one object
 	MinFree   int64         // bytes of disk that uploads must leave free
@@ -69,6 +73,7 @@ type Store struct {
 	Config
 	lock    *os.File
 	keys    keyring
+	domains domains
 	pending sync.Map // blobs that are written and not yet committed
 	at      func(point string)
 }
@@ -100,6 +105,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		c.AfterChange = func(Event) {}
 	}
 	s := &Store{Config: c, at: func(string) {}}
+	var err error
+	if s.domains, err = newDomains(c.Domains); err != nil {
+		return nil, err
+	}
 	if err := s.SetKeys(c.Keys); err != nil {
 		return nil, err
 	}

@@ -311,20 +311,20 @@ func TestAnUploadInPartsOutlivesARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Finish(t.Context(), u, []Part{two, one}, nil, nil); !errors.Is(err, ErrPartOrder) {
+	if _, err := s.Finish(t.Context(), u, finish{parts: []Part{two, one}, size: -1}); !errors.Is(err, ErrPartOrder) {
 		t.Errorf("parts out of order: %v", err)
 	}
-	if _, err := s.Finish(t.Context(), u, []Part{{Number: 1, md5: two.md5}}, nil, nil); !errors.Is(err, ErrInvalidPart) {
+	if _, err := s.Finish(t.Context(), u, finish{parts: []Part{{Number: 1, md5: two.md5}}, size: -1}); !errors.Is(err, ErrInvalidPart) {
 		t.Errorf("another part's ETag: %v", err)
 	}
-	etag, err := s.Finish(t.Context(), u, []Part{one, two}, nil, nil)
+	etag, err := s.Finish(t.Context(), u, finish{parts: []Part{one, two}, size: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if u, err = s.upload(t.Context(), u.ID, "box", "big"); err != nil {
 		t.Fatal(err)
 	}
-	again, err := s.Finish(t.Context(), u, []Part{one, two}, nil, nil)
+	again, err := s.Finish(t.Context(), u, finish{parts: []Part{one, two}, size: -1})
 	if err != nil || again != etag {
 		t.Errorf("asked again: %q, %v; want %q", again, err, etag)
 	}

@@ -1,10 +1,13 @@
 // Package payload reads the body of an S3 request and proves that it is what
-// was signed: the hash of the whole, the signature of each chunk, the checksum
-// in a header or in a trailer. It does not know what is stored, or where.
+// was signed: the hash of the whole, the signature of each chunk, Content-MD5,
+// the checksum in a header or in a trailer. It does not know what is stored, or where.
 package payload
 
 import (
+	"bytes"
+	"crypto/md5"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -53,6 +56,8 @@ type Body struct {
 	hash    hash.Hash // of the whole body, when want is set
 	want    string
 	sum     *checksum
+	md5     hash.Hash // when the client sent Content-MD5, which then is wantMD5
+	wantMD5 []byte
 	chunks  *chunks // nil for a body without framing
 	err     error   // sticky; io.EOF once everything was proven
 	dropped [512]byte
@@ -69,6 +74,12 @@ func New(r *http.Request, presigned bool, chain *Chain, limit int64) (*Body, err
 		return nil, err
 	}
 	b.sum = sum
+	if v, ok := r.Header["Content-Md5"]; ok { // RFC 1864
+		if b.wantMD5, err = base64.StdEncoding.DecodeString(v[0]); err != nil || len(b.wantMD5) != md5.Size {
+			return nil, refuse(http.StatusBadRequest, "InvalidDigest", "the Content-MD5 you specified is not valid")
+		}
+		b.md5 = md5.New()
+	}
 	switch mode := r.Header.Get(headerHash); {
 	case mode == Unsigned, mode == "" && presigned:
 	case mode == "": // the front hashed "" in its place
@@ -151,6 +162,9 @@ func (b *Body) Read(p []byte) (int, error) {
 	if b.sum != nil {
 		b.sum.hash.Write(p[:n])
 	}
+	if b.md5 != nil {
+		b.md5.Write(p[:n])
+	}
 	switch {
 	case b.length >= 0 && b.n > b.length:
 		b.err = refuse(http.StatusBadRequest, "IncompleteBody", "the body is longer than the %d bytes it declared", b.length)
@@ -183,6 +197,9 @@ func (b *Body) prove() error {
 	}
 	if b.hash != nil && hex.EncodeToString(b.hash.Sum(nil)) != b.want {
 		return refuse(http.StatusBadRequest, "XAmzContentSHA256Mismatch", "the provided x-amz-content-sha256 header does not match what was computed")
+	}
+	if b.md5 != nil && !bytes.Equal(b.md5.Sum(nil), b.wantMD5) {
+		return refuse(http.StatusBadRequest, "BadDigest", "the Content-MD5 you specified did not match what was received")
 	}
 	if b.sum != nil {
 		if b.sum.trailing {
