@@ -73,7 +73,8 @@ func (s *Store) sweepDir(ctx context.Context, dir string) (int, error) {
 	}
 	rows, err := s.Pool.Query(ctx, `
 		SELECT blob FROM objects.object WHERE blob = ANY ($1::uuid[])
-		UNION ALL SELECT blob FROM objects.part WHERE blob = ANY ($1::uuid[])`, ids)
+		UNION ALL SELECT blob FROM objects.part WHERE blob = ANY ($1::uuid[])
+		UNION ALL SELECT blob FROM objects.body WHERE blob = ANY ($1::uuid[])`, ids)
 	if err != nil {
 		return 0, err
 	}
