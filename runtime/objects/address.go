@@ -71,7 +71,7 @@ func (s *Store) addressOf(r *http.Request) (a address, err error) {
 	}
 	path, ok := strings.CutPrefix(r.URL.Path, "/")
 	if !ok || !utf8.ValidString(bucket+path) || strings.ContainsRune(path, 0) {
-		return a, ErrInvalidKey
+		return a, errInvalidKey
 	}
 	if virtual {
 		a = address{bucket, path}
@@ -80,9 +80,9 @@ func (s *Store) addressOf(r *http.Request) (a address, err error) {
 	}
 	switch {
 	case a.bucket == "" && a.key != "":
-		return a, ErrInvalidKey
+		return a, errInvalidKey
 	case len(a.key) > maxKey:
-		return a, ErrKeyTooLong
+		return a, errKeyTooLong
 	case virtual && gofakes3.ValidateBucketName(a.bucket) != nil:
 		return a, refuse(http.StatusBadRequest, "InvalidBucketName", "%.100q cannot name a bucket", a.bucket)
 	}

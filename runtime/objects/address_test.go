@@ -76,8 +76,8 @@ func TestAddress_VirtualHost(t *testing.T) {
 			t.Errorf("%s %s to %s: %d %s", c.method, c.path, c.host, w.Code, w.Body)
 		}
 	}
-	list, err := s.Buckets(t.Context())
-	if err != nil || !slices.EqualFunc(list, []string{"box", "empty", "h3c"}, func(b Bucket, name string) bool { return b.Name == name }) {
+	list, err := s.buckets(t.Context())
+	if err != nil || !slices.EqualFunc(list, []string{"box", "empty", "h3c"}, func(b bucket, name string) bool { return b.Name == name }) {
 		t.Errorf("buckets %+v, %v", list, err)
 	}
 }

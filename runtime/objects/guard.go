@@ -3,28 +3,24 @@ package objects
 import (
 	"context"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/rclone/gofakes3"
 	"github.com/rclone/gofakes3/signature"
-
-	"fnstore/runtime/objects/payload"
 )
 
-// Handler speaks S3, path style and virtual-host style. Give it to a server
+// Handler serves S3, path style and virtual-host style. Give it to a server
 // directly: a mux would clean the dots and slashes out of keys. Limits on
 // connections and headers are the server's.
 //
 // The guard in front lets a request through when its address and signature
 // hold, its operation is in the table of those served (operations.go), and its
-// body can be proven. What the key may touch is decided where it is touched
+// body can be verified. What the key may touch is decided where it is touched
 // (front.go), by the names that are used there.
 func (s *Store) Handler() http.Handler {
 	front := gofakes3.New(&front{s}, gofakes3.WithRequestID(rand.Uint64())).Server()
@@ -46,7 +42,7 @@ func (s *Store) Handler() http.Handler {
 			err = c.op.serve(s, a, r, at)
 		}
 		if err != nil {
-			a.fail(r, s.explain(r.Context(), err))
+			a.fail(r, s.mapError(r.Context(), err))
 		}
 	})
 }
@@ -69,9 +65,9 @@ func callOf(ctx context.Context) *call {
 }
 
 // admit checks everything about a request that does not need its body, and
-// puts a body in place that proves itself.
+// replaces the body by one that verifies itself.
 func (s *Store) admit(r *http.Request, c *call) (address, error) {
-	a, err := s.shape(r)
+	a, err := s.checkRequest(r)
 	if err != nil {
 		return a, err
 	}
@@ -86,7 +82,7 @@ func (s *Store) admit(r *http.Request, c *call) (address, error) {
 	})
 	if code != signature.ErrNone {
 		e := signature.GetAPIError(code)
-		return a, &Error{e.Code, e.HTTPStatusCode, e.Description}
+		return a, &apiError{e.Code, e.HTTPStatusCode, e.Description}
 	}
 	// The signature covers the host, the path and the query as they came. From
 	// here on they have one form.
@@ -114,8 +110,8 @@ func (s *Store) admit(r *http.Request, c *call) (address, error) {
 	return a, s.decode(r, c, presigned)
 }
 
-// shape refuses requests that could mean two things.
-func (s *Store) shape(r *http.Request) (address, error) {
+// checkRequest refuses requests that could mean two things.
+func (s *Store) checkRequest(r *http.Request) (address, error) {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete:
 	default:
@@ -143,78 +139,4 @@ func unpackHeaders(r *http.Request) error {
 	}
 	r.URL.RawQuery = q.Encode()
 	return nil
-}
-
-// decode wraps the body and rewrites the headers that spoke of its wrapping.
-func (s *Store) decode(r *http.Request, c *call, presigned bool) error {
-	var chain *payload.Chain
-	if !presigned {
-		chain = chunkChain(r, c.key)
-	}
-	described := r
-	switch c.op.name {
-	case "CompleteMultipartUpload":
-		described = without(r, "X-Amz-Checksum-") // it is the object's, not this body's; uploads.go reads it
-	case "PutObject":
-		described = without(r, "Content-Md5") // the front hashes the body and compares
-	}
-	body, err := payload.New(described, presigned, chain, s.MaxObject)
-	if err != nil {
-		return err
-	}
-	c.body = body
-	h := r.Header
-	r.Body = &provenBody{s, r, body, r.Body}
-	if n := body.Length(); n >= 0 {
-		r.ContentLength = n
-		h.Set("Content-Length", strconv.FormatInt(n, 10))
-	}
-	h.Set("X-Amz-Content-Sha256", payload.Unsigned)
-	for _, name := range []string{"X-Amz-Decoded-Content-Length", "X-Amz-Trailer", "X-Amz-Checksum-Algorithm", "X-Amz-Sdk-Checksum-Algorithm"} {
-		h.Del(name)
-	}
-	return nil
-}
-
-// chunkChain starts the chain of chunk signatures at a signature that was verified.
-func chunkChain(r *http.Request, k *Key) *payload.Chain {
-	auth := strings.ReplaceAll(r.Header.Get("Authorization"), " ", "")
-	sv, code := signature.ParseSignV4(auth)
-	_, credential, ok := strings.Cut(auth, "Credential="+k.ID+"/")
-	scope, _, _ := strings.Cut(credential, ",")
-	if code != signature.ErrNone || !ok {
-		return nil
-	}
-	return payload.NewChain(k.Secret, r.Header.Get("X-Amz-Date"), scope, sv.Signature)
-}
-
-// provenBody is the body the front reads; its errors are ones the front can
-// pass on.
-type provenBody struct {
-	store *Store
-	r     *http.Request
-	body  *payload.Body
-	under io.Closer
-}
-
-func (b *provenBody) Read(p []byte) (int, error) {
-	n, err := b.body.Read(p)
-	if err != nil && err != io.EOF {
-		err = b.store.tell(b.r.Context(), err)
-	}
-	return n, err
-}
-
-func (b *provenBody) Close() error { return b.under.Close() }
-
-// without gives a request without the headers whose names start with prefix.
-func without(r *http.Request, prefix string) *http.Request {
-	bare := *r
-	bare.Header = r.Header.Clone()
-	for name := range bare.Header {
-		if strings.HasPrefix(name, prefix) {
-			bare.Header.Del(name)
-		}
-	}
-	return &bare
 }

@@ -52,7 +52,7 @@ func send(t *testing.T, h http.Handler, method, path, body string, headers ...st
 	return w.Code, e.Code
 }
 
-func TestTroubleIsAnS3Error(t *testing.T) {
+func TestGuard_ErrorsAreS3(t *testing.T) {
 	s := openStore(t, withKey, func(c *Config) {
 		c.OnChange = func(_ context.Context, _ pgx.Tx, ev Event) error {
 			switch ev.Key {
@@ -109,7 +109,7 @@ func TestTroubleIsAnS3Error(t *testing.T) {
 	}
 }
 
-func TestKeysAreChecked(t *testing.T) {
+func TestSetKeys_Invalid(t *testing.T) {
 	s := openStore(t)
 	for name, keys := range map[string][]Key{
 		"short id":     {{ID: "ab", Secret: secret}},

@@ -137,7 +137,7 @@ func listed(name string, lists ...string) bool {
 	return false
 }
 
-func notServed(format string, args ...any) *Error {
+func notServed(format string, args ...any) *apiError {
 	e := refuse(http.StatusNotImplemented, "NotImplemented", format, args...)
 	e.Message += " is not implemented; docs/s3.md lists what is"
 	return e

@@ -71,7 +71,7 @@ func TestOperations_Unserved(t *testing.T) {
 	if got := get(t, s, "k"); got != "value" {
 		t.Errorf("it is %q now", got)
 	}
-	list, err := s.Buckets(t.Context())
+	list, err := s.buckets(t.Context())
 	if err != nil || len(list) != 2 {
 		t.Errorf("buckets %v, %v", list, err)
 	}
@@ -94,7 +94,7 @@ func TestOperations_EmptyCopySource(t *testing.T) {
 	}
 }
 
-// TestOperations_Table holds that each operation is told from all others.
+// TestOperations_Table holds that each operation is frontFailure from all others.
 func TestOperations_Table(t *testing.T) {
 	names := map[string]bool{}
 	for i := range operations {

@@ -37,7 +37,7 @@ func TestGuard_PresignedHeaders(t *testing.T) {
 			t.Errorf("%s: %d %s", c.path, w.Code, w.Body)
 		}
 	}
-	o, err := s.Stat(t.Context(), "box", "meta")
+	o, err := s.stat(t.Context(), "box", "meta")
 	if err != nil || o.Meta["X-Amz-Meta-Colour"] != "green" {
 		t.Errorf("%+v, %v", o.Meta, err)
 	}

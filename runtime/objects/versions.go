@@ -38,7 +38,7 @@ func (s *Store) checkVersion(ctx context.Context, verb Verb, a address, version 
 	if version == nullVersion {
 		return nil
 	}
-	if err := may(ctx, verb, a.bucket, a.key); err != nil {
+	if err := checkAccess(ctx, verb, a.bucket, a.key); err != nil {
 		return err
 	}
 	ok, err := s.bucketExists(ctx, a.bucket)
@@ -46,7 +46,7 @@ func (s *Store) checkVersion(ctx context.Context, verb Verb, a address, version 
 	case err != nil:
 		return err
 	case !ok:
-		return ErrNoSuchBucket
+		return errNoSuchBucket
 	}
 	return errNoSuchVersion
 }

@@ -12,7 +12,7 @@ func TestVersions_OthersChangeNothing(t *testing.T) {
 	s := openStore(t, withKey)
 	put(t, s, "k", "value")
 	h := s.Handler()
-	u, err := s.Begin(t.Context(), "box", "up", map[string]string{})
+	u, err := s.beginMultipart(t.Context(), "box", "up", map[string]string{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestVersions_DeleteObjects(t *testing.T) {
 	for _, k := range []string{"plain", "null", "other", "changed", "same"} {
 		put(t, s, k, "value")
 	}
-	same, err := s.Stat(t.Context(), "box", "same")
+	same, err := s.stat(t.Context(), "box", "same")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestVersions_DeleteObjects(t *testing.T) {
 		!strings.Contains(body, "<Error><Key>changed</Key><Code>PreconditionFailed</Code>") {
 		t.Errorf("%d %s", w.Code, body)
 	}
-	p, err := s.List(t.Context(), Listing{Bucket: "box", Max: 10})
+	p, err := s.list(t.Context(), listing{Bucket: "box", Max: 10})
 	if err != nil || len(p.Objects) != 2 || p.Objects[0].Key != "changed" || p.Objects[1].Key != "other" {
 		t.Errorf("left: %+v, %v", p.Objects, err)
 	}

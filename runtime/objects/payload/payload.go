@@ -1,4 +1,4 @@
-// Package payload reads the body of an S3 request and proves that it is what
+// Package payload reads the body of an S3 request and verifies that it is what
 // was signed: the hash of the whole, the signature of each chunk, Content-MD5,
 // the checksum in a header or in a trailer. It does not know what is stored, or where.
 package payload
@@ -22,9 +22,9 @@ import (
 // Calculations for the Authorization Header").
 const (
 	Unsigned                    = "UNSIGNED-PAYLOAD"
-	StreamSigned                = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
-	StreamSignedTrailer         = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
-	StreamUnsignedTrailer       = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+	streamSigned                = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+	streamSignedTrailer         = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+	streamUnsignedTrailer       = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 	headerHash                  = "X-Amz-Content-Sha256"
 	headerDecoded               = "X-Amz-Decoded-Content-Length"
 	headerTrailer               = "X-Amz-Trailer"
@@ -47,7 +47,7 @@ func refuse(status int, code, format string, args ...any) *Error {
 }
 
 // Body is the decoded body of one request. Its bytes may be used before they
-// are proven, so nothing made of them may be kept until Finish returned nil.
+// are verified, so nothing made of them may be kept until Finish returned nil.
 type Body struct {
 	src     io.Reader
 	length  int64 // declared, of the decoded bytes; unknownLength without
@@ -59,13 +59,13 @@ type Body struct {
 	md5     hash.Hash // when the client sent Content-MD5, which then is wantMD5
 	wantMD5 []byte
 	chunks  *chunks // nil for a body without framing
-	err     error   // sticky; io.EOF once everything was proven
+	err     error   // sticky; io.EOF once everything was verified
 	dropped [512]byte
 }
 
 // New looks at a request's headers and wraps its body. presigned says that the
 // URL carries the signature, so that no hash of the body was signed unless a
-// header holds one; chain proves chunks, and is needed for signed streams
+// header holds one; chain verifies chunks, and is needed for signed streams
 // only. A decoded body longer than limit bytes is refused.
 func New(r *http.Request, presigned bool, chain *Chain, limit int64) (*Body, error) {
 	b := &Body{src: r.Body, length: r.ContentLength, limit: limit}
@@ -86,7 +86,7 @@ func New(r *http.Request, presigned bool, chain *Chain, limit int64) (*Body, err
 		b.want = emptyHash
 	case isHash(mode):
 		b.want = strings.ToLower(mode)
-	case mode == StreamSigned || mode == StreamSignedTrailer || mode == StreamUnsignedTrailer:
+	case mode == streamSigned || mode == streamSignedTrailer || mode == streamUnsignedTrailer:
 		if err := b.frame(r, mode, chain); err != nil {
 			return nil, err
 		}
@@ -109,13 +109,13 @@ func (b *Body) frame(r *http.Request, mode string, chain *Chain) error {
 		return refuse(http.StatusBadRequest, "InvalidArgument", "x-amz-decoded-content-length is needed with a chunked body")
 	}
 	b.length = n
-	if mode == StreamUnsignedTrailer {
+	if mode == streamUnsignedTrailer {
 		chain = nil
 	} else if chain == nil {
 		return refuse(http.StatusBadRequest, "InvalidRequest", "signed chunks need a signature in the Authorization header")
 	}
 	var trailers []string
-	if mode != StreamSigned {
+	if mode != streamSigned {
 		for _, v := range r.Header.Values(headerTrailer) {
 			for name := range strings.SplitSeq(v, ",") {
 				trailers = append(trailers, strings.ToLower(strings.TrimSpace(name)))
@@ -171,7 +171,7 @@ func (b *Body) Read(p []byte) (int, error) {
 	case b.n > b.limit:
 		b.err = tooLarge(b.limit)
 	case err == io.EOF:
-		b.err = b.prove()
+		b.err = b.verify()
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		b.err = refuse(http.StatusBadRequest, "IncompleteBody", "the body ended before the bytes it declared")
 	case err != nil:
@@ -191,7 +191,7 @@ func (b *Body) Finish() error {
 	return b.err
 }
 
-func (b *Body) prove() error {
+func (b *Body) verify() error {
 	if b.length >= 0 && b.n != b.length {
 		return refuse(http.StatusBadRequest, "IncompleteBody", "the body has %d bytes, not the %d it declared", b.n, b.length)
 	}
@@ -205,7 +205,7 @@ func (b *Body) prove() error {
 		if b.sum.trailing {
 			b.sum.want = b.chunks.trailer[b.sum.header()]
 		}
-		return b.sum.prove()
+		return b.sum.verify()
 	}
 	return io.EOF
 }

@@ -28,8 +28,8 @@ type deleteError struct {
 // not be removed is an entry in the answer, not the end of the others. The
 // front would do it, but passes over the versions that are named.
 func byDeleteObjects(s *Store, w http.ResponseWriter, r *http.Request, a address) error {
-	if !callOf(r.Context()).key.sees(a.bucket) {
-		return ErrDenied
+	if !callOf(r.Context()).key.allowsBucket(a.bucket) {
+		return errDenied
 	}
 	raw, err := readXML(r, maxDeleteXML)
 	if err != nil {
@@ -50,7 +50,7 @@ func byDeleteObjects(s *Store, w http.ResponseWriter, r *http.Request, a address
 	}
 	if ok, err := s.bucketExists(r.Context(), a.bucket); err != nil || !ok {
 		if err == nil {
-			err = ErrNoSuchBucket
+			err = errNoSuchBucket
 		}
 		return err
 	}
@@ -64,16 +64,16 @@ func byDeleteObjects(s *Store, w http.ResponseWriter, r *http.Request, a address
 		if o.Size != nil {
 			size = strconv.FormatInt(*o.Size, 10)
 		}
-		err := may(r.Context(), Delete, a.bucket, o.Key)
+		err := checkAccess(r.Context(), Delete, a.bucket, o.Key)
 		if err == nil && o.VersionID != "" && o.VersionID != nullVersion {
 			err = errNoSuchVersion
 		}
 		if err == nil {
-			err = s.Remove(r.Context(), a.bucket, o.Key, ifRemovable(o.ETag, o.LastModifiedTime, size))
+			err = s.removeObject(r.Context(), a.bucket, o.Key, ifRemovable(o.ETag, o.LastModifiedTime, size))
 		}
 		switch {
 		case err != nil:
-			e := s.explain(r.Context(), err)
+			e := s.mapError(r.Context(), err)
 			out.Error = append(out.Error, deleteError{o.keyVersion, e.Code, e.Message})
 		case !in.Quiet:
 			out.Deleted = append(out.Deleted, o.keyVersion)

@@ -7,13 +7,13 @@ import (
 	"testing"
 )
 
-// TestUploads_Encryption holds that an upload in parts is refused what a PUT is
+// TestMultipart_Encryption holds that an upload in parts is refused what a PUT is
 // refused: encryption and locks that the store does not have.
-func TestUploads_Encryption(t *testing.T) {
+func TestMultipart_Encryption(t *testing.T) {
 	s := openStore(t, withKey)
 	put(t, s, "k", "value")
 	h := s.Handler()
-	u, err := s.Begin(t.Context(), "box", "up", map[string]string{})
+	u, err := s.beginMultipart(t.Context(), "box", "up", map[string]string{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func TestUploads_Encryption(t *testing.T) {
 			}
 		}
 	}
-	if list, err := s.Uploads(t.Context(), "box", "", "", "", 10); err != nil || len(list) != 1 {
+	if list, err := s.multiparts(t.Context(), "box", "", "", "", 10); err != nil || len(list) != 1 {
 		t.Errorf("uploads: %+v, %v", list, err)
 	}
 	if n := blobs(t, s.Dir); n != 1 {
@@ -40,10 +40,10 @@ func TestUploads_Encryption(t *testing.T) {
 	}
 }
 
-func TestUploads_PartMD5(t *testing.T) {
+func TestMultipart_PartMD5(t *testing.T) {
 	s := openStore(t, withKey)
 	h := s.Handler()
-	u, err := s.Begin(t.Context(), "box", "up", map[string]string{})
+	u, err := s.beginMultipart(t.Context(), "box", "up", map[string]string{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestUploads_PartMD5(t *testing.T) {
 			t.Errorf("%s: %d %s, want %s", value, status, code, want)
 		}
 	}
-	if list, err := s.Parts(t.Context(), u, 0, 10); err != nil || len(list) != 0 {
+	if list, err := s.parts(t.Context(), u, 0, 10); err != nil || len(list) != 0 {
 		t.Errorf("parts: %+v, %v", list, err)
 	}
 	sum = md5.Sum([]byte("body"))

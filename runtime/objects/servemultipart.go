@@ -20,18 +20,18 @@ func byUploads(s *Store, w http.ResponseWriter, r *http.Request, a address) erro
 	if op == "ListMultipartUploads" {
 		return s.listUploads(w, r, a.bucket)
 	}
-	if err := may(r.Context(), Write, a.bucket, a.key); err != nil {
+	if err := checkAccess(r.Context(), Write, a.bucket, a.key); err != nil {
 		return err
 	}
 	if op == "CreateMultipartUpload" {
 		return s.beginUpload(w, r, a.bucket, a.key)
 	}
-	u, err := s.upload(r.Context(), r.URL.Query().Get("uploadId"), a.bucket, a.key)
+	u, err := s.findMultipart(r.Context(), r.URL.Query().Get("uploadId"), a.bucket, a.key)
 	if err != nil {
 		return err
 	}
 	if u.done != nil && op != "CompleteMultipartUpload" {
-		return ErrNoSuchUpload
+		return errNoSuchUpload
 	}
 	switch op {
 	case "CompleteMultipartUpload":
@@ -43,7 +43,7 @@ func byUploads(s *Store, w http.ResponseWriter, r *http.Request, a address) erro
 	case "ListParts":
 		return s.listParts(w, r, u)
 	case "AbortMultipartUpload":
-		if err := s.Abort(r.Context(), u); err != nil {
+		if err := s.abort(r.Context(), u); err != nil {
 			return err
 		}
 		w.WriteHeader(http.StatusNoContent)
@@ -60,7 +60,7 @@ func (s *Store) beginUpload(w http.ResponseWriter, r *http.Request, bucket, key 
 	if err != nil {
 		return err
 	}
-	u, err := s.Begin(r.Context(), bucket, key, meta)
+	u, err := s.beginMultipart(r.Context(), bucket, key, meta)
 	if err != nil {
 		return err
 	}
@@ -72,13 +72,13 @@ func (s *Store) beginUpload(w http.ResponseWriter, r *http.Request, bucket, key 
 	}{Bucket: bucket, Key: key, UploadID: u.ID})
 }
 
-func (s *Store) putPart(w http.ResponseWriter, r *http.Request, u Upload) error {
+func (s *Store) putPart(w http.ResponseWriter, r *http.Request, u multipart) error {
 	number, err := partNumber(r)
 	if err != nil {
 		return err
 	}
 	body := callOf(r.Context()).body
-	p, err := s.PutPart(r.Context(), u, number, body, body.Length(), body.Finish)
+	p, err := s.storePart(r.Context(), u, number, body, body.Length(), body.Finish)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (s *Store) putPart(w http.ResponseWriter, r *http.Request, u Upload) error 
 }
 
 // copyPart makes a part of an object that is stored, or of a range of it.
-func (s *Store) copyPart(w http.ResponseWriter, r *http.Request, u Upload) error {
+func (s *Store) copyPart(w http.ResponseWriter, r *http.Request, u multipart) error {
 	number, err := partNumber(r)
 	if err != nil {
 		return err
@@ -103,22 +103,22 @@ func (s *Store) copyPart(w http.ResponseWriter, r *http.Request, u Upload) error
 	if err != nil {
 		return err
 	}
-	if err := may(r.Context(), Read, from.bucket, from.key); err != nil {
+	if err := checkAccess(r.Context(), Read, from.bucket, from.key); err != nil {
 		return err
 	}
-	o, file, err := s.Open(r.Context(), from.bucket, from.key)
+	o, file, err := s.openObject(r.Context(), from.bucket, from.key)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	if v := r.Header.Get("X-Amz-Copy-Source-If-Match"); v != "" && !tagged(v, o.ETag()) {
-		return ErrPrecondition
+	if v := r.Header.Get("X-Amz-Copy-Source-If-Match"); v != "" && !etagMatches(v, o.ETag()) {
+		return errPrecondition
 	}
 	start, n, err := copyRange(r.Header.Get("X-Amz-Copy-Source-Range"), o.Size)
 	if err != nil {
 		return err
 	}
-	p, err := s.PutPart(r.Context(), u, number, io.NewSectionReader(file, start, n), n, nil)
+	p, err := s.storePart(r.Context(), u, number, io.NewSectionReader(file, start, n), n, nil)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (s *Store) copyPart(w http.ResponseWriter, r *http.Request, u Upload) error
 		XMLName      xml.Name `xml:"CopyPartResult"`
 		ETag         string
 		LastModified string
-	}{ETag: `"` + p.ETag() + `"`, LastModified: stamp(p.Modified)})
+	}{ETag: `"` + p.ETag() + `"`, LastModified: xmlTime(p.Modified)})
 }
 
 // copyRange reads "bytes=first-last"; all of it without one.
@@ -147,7 +147,7 @@ func copyRange(v string, size int64) (start, n int64, err error) {
 	return int64(a), int64(b-a) + 1, nil
 }
 
-func (s *Store) completeUpload(w http.ResponseWriter, r *http.Request, u Upload) error {
+func (s *Store) completeUpload(w http.ResponseWriter, r *http.Request, u multipart) error {
 	raw, err := readXML(r, maxXML)
 	if err != nil {
 		return err
@@ -161,17 +161,17 @@ func (s *Store) completeUpload(w http.ResponseWriter, r *http.Request, u Upload)
 	if err := xml.Unmarshal(raw, &in); err != nil {
 		return refuse(http.StatusBadRequest, "MalformedXML", "the XML you provided was not well-formed")
 	}
-	named := make([]Part, len(in.Part))
+	named := make([]part, len(in.Part))
 	for i, p := range in.Part {
-		named[i] = Part{Number: p.PartNumber, md5: tag(p.ETag)}
+		named[i] = part{Number: p.PartNumber, md5: decodeETag(p.ETag)}
 	}
-	f := finish{parts: named, size: -1, wrap: payload.Whole(r.Header), when: callOf(r.Context()).when}
+	f := completion{parts: named, size: -1, wrap: payload.FullObject(r.Header), when: callOf(r.Context()).when}
 	if v := r.Header.Get("X-Amz-Mp-Object-Size"); v != "" {
 		if f.size, err = strconv.ParseInt(v, 10, 64); err != nil || f.size < 0 {
 			return refuse(http.StatusBadRequest, "InvalidRequest", "x-amz-mp-object-size is a number of bytes")
 		}
 	}
-	etag, err := s.Finish(r.Context(), u, f)
+	etag, err := s.complete(r.Context(), u, f)
 	if err != nil {
 		return err
 	}
