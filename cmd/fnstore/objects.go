@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,7 +31,7 @@ func (st *store) startObjects(ctx context.Context) error {
 		return err
 	}
 	st.objects, err = objects.Open(ctx, objects.Config{
-		Pool: st.pool, Dir: st.set.path("objects"), Domains: strings.FieldsFunc(st.set.S3Domain, func(r rune) bool { return r == ',' }), Keys: keys,
+		Pool: st.pool, Dir: st.set.path("objects"), Keys: keys,
 		OnChange: func(ctx context.Context, tx pgx.Tx, ev objects.Event) error {
 			o := hook.Object{
 				Event: ev.Name, Source: "fnstore:s3", Bucket: ev.Bucket, Key: ev.Key, ETag: ev.ETag,
@@ -49,6 +48,7 @@ func (st *store) startObjects(ctx context.Context) error {
 				slog.Warn("could not wake the queue; it looks by itself within seconds", "cause", err)
 			}
 		},
+		Domains: st.set.s3Domains(),
 	})
 	if err != nil {
 		_ = l.Close()
