@@ -46,6 +46,7 @@ func (st *store) startObjects(ctx context.Context) error {
 				slog.Warn("could not wake the queue; it looks by itself within seconds", "cause", err)
 			}
 		},
+		Domains: st.set.s3Domains(),
 	})
 	if err != nil {
 		_ = l.Close()

@@ -26,6 +26,7 @@ type settings struct {
 	TLSCert      string `name:"tls-cert" env:"FNSTORE_TLS_CERT" help:"Certificate chain of the gateway (PEM), which then speaks HTTPS and HTTP/2; read again when it changes." placeholder:"FILE"`
 	TLSKey       string `name:"tls-key" env:"FNSTORE_TLS_KEY" help:"Key of the certificate (PEM)." placeholder:"FILE"`
 	Proxies      string `name:"trusted-proxies" env:"FNSTORE_TRUSTED_PROXIES" help:"Addresses and CIDR ranges of proxies, with commas between them, whose X-Forwarded-* and Forwarded are taken." placeholder:"CIDR,…"`
+	S3Domain     string `name:"s3-domain" env:"FNSTORE_S3_DOMAIN" help:"Host names under which S3 is reached, with commas between them; buckets are then served as BUCKET.NAME too." placeholder:"NAME,..."`
 	Backend      string `enum:"process,docker" default:"process" env:"FNSTORE_BACKEND" help:"How functions run: as processes, or as containers of the Docker engine at DOCKER_HOST (${enum})."`
 	Postgres     string `env:"FNSTORE_POSTGRES_URL" help:"A Postgres of yours; without it the store runs its own." placeholder:"URL"`
 	Redis        string `env:"FNSTORE_REDIS_URL" help:"A Redis of yours; without it the store runs its own." placeholder:"URL"`
