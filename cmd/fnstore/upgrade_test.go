@@ -89,7 +89,7 @@ func upgrade(t *testing.T, dump string) {
 				t.Fatal(err)
 			}
 		}
-		if err := set.Keep(t.Context(), []string{"ledger"}); err != nil {
+		if err := set.WithdrawExcept(t.Context(), []string{"ledger"}); err != nil {
 			t.Fatal(err)
 		}
 		kept(t, conn, before)
