@@ -29,7 +29,7 @@ const Namespace = "openfaas-fn"
 const (
 	StartTimeout = 30 * time.Second // from the start to the first 200 of /_/ready
 	HoldTimeout  = 30 * time.Second // of a call that finds nothing ready
-	maxWaiting   = 1000             // calls that wait so for one function
+	MaxHeld      = 1000             // calls that wait so for one function
 )
 
 // Config is what a Provider needs.
