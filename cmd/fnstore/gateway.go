@@ -10,6 +10,7 @@ import (
 
 	"fnstore/kit/caller"
 	"fnstore/kit/queue"
+	"fnstore/kit/queue/lease"
 	"fnstore/runtime/gateway"
 	"fnstore/runtime/logs"
 	"fnstore/runtime/plain"
@@ -68,7 +69,7 @@ func (st *store) startGateway(written *logs.Store) error {
 		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: append(queueRoutes(st.pool), st.changes.telling(versionRoutes(st.functions))...),
 		Enqueue: st.enqueue,
 		Cancel: func(ctx context.Context, callID string) (bool, error) {
-			return queue.Cancel(ctx, st.pool, callID)
+			return lease.Open(st.pool).Cancel(ctx, callID)
 		},
 	})
 	st.run(gateway.Limit(main, gateway.MaxConns, gateway.MaxConnsPerIP), "gateway",

@@ -1,4 +1,4 @@
-package queue
+package lease
 
 // The statements whose plans the tests look at.
 var (
