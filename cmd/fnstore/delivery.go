@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"fnstore/kit/caller"
+	"fnstore/kit/queue"
 	"fnstore/runtime/delivery"
 )
 
@@ -27,11 +28,13 @@ func (st *store) startDelivery(ctx context.Context) error {
 			}
 			return functions, nil
 		},
+		Bodies:   st.bodies,
 		Deployed: st.deployed,
 	})
 	if err != nil {
 		return err
 	}
+	st.delivery.Store(d)
 	running, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { d.Run(running); close(done) }()
@@ -47,4 +50,17 @@ func (st *store) deployed(function string) (version, digest string) {
 		return "", ""
 	}
 	return versions[0].Image, versions[0].Digest
+}
+
+// startSender gives what puts calls into the queue for the gateway. Workers are
+// told when a call is committed.
+func (st *store) startSender() func(context.Context, queue.New) (queue.Accepted, error) {
+	sender := queue.NewSender(st.pool, st.bodies, queue.Limits{Messages: st.set.QueueMessages, Bytes: st.set.QueueBytes})
+	return func(ctx context.Context, n queue.New) (queue.Accepted, error) {
+		a, err := sender.Send(ctx, n)
+		if d := st.delivery.Load(); err == nil && d != nil { // else it will find the message when it starts
+			d.Announce()
+		}
+		return a, err
+	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -63,7 +62,7 @@ func (st *store) startGateway(written *logs.Store) error {
 		Provider: changing{st.functions, &st.changes},
 		Secrets:  st.vault, Logs: written, User: adminUser, Password: password,
 		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: append(queueRoutes(st.pool), st.changes.telling(versionRoutes(st.functions))...),
-		Enqueue: st.enqueue,
+		Enqueue: st.startSender(),
 		Cancel: func(ctx context.Context, callID string) (bool, error) {
 			return lease.Open(st.pool).Cancel(ctx, callID)
 		},
@@ -71,16 +70,4 @@ func (st *store) startGateway(written *logs.Store) error {
 	st.serve(gateway.CutStalled(gateway.Limit(main, gateway.MaxConns, gateway.MaxConnsPerIP), gateway.DefaultStall), "gateway", g)
 	st.serve(metrics, "metrics", g.Metrics())
 	return nil
-}
-
-// enqueue commits a message and then tells the workers, who look by themselves
-// should that fail.
-func (st *store) enqueue(ctx context.Context, n queue.New) (queue.Accepted, error) {
-	a, err := queue.Enqueue(ctx, st.pool, n)
-	if err == nil {
-		if err := queue.Notify(ctx, st.pool); err != nil {
-			slog.DebugContext(ctx, "notify the queue", "cause", err)
-		}
-	}
-	return a, err
 }

@@ -15,15 +15,17 @@ import (
 // settings are what every command shares. A port of 0 takes any that is free;
 // .fnstore/env then says which.
 type settings struct {
-	Stack        string `short:"f" default:"stack.yml" env:"FNSTORE_STACK" help:"The stack file." placeholder:"FILE"`
-	State        string `default:".fnstore" env:"FNSTORE_STATE" help:"Folder of everything the store keeps." placeholder:"DIR"`
-	GatewayPort  int    `default:"8080" env:"FNSTORE_GATEWAY_PORT" help:"Gateway and browser." placeholder:"PORT"`
-	MetricsPort  int    `default:"8082" env:"FNSTORE_METRICS_PORT" help:"Prometheus metrics." placeholder:"PORT"`
-	RegistryPort int    `default:"5000" env:"FNSTORE_REGISTRY_PORT" help:"OCI registry." placeholder:"PORT"`
-	S3Port       int    `name:"s3-port" default:"9000" env:"FNSTORE_S3_PORT" help:"S3." placeholder:"PORT"`
-	Backend      string `enum:"process,docker" default:"process" env:"FNSTORE_BACKEND" help:"How functions run: as processes, or as containers of the Docker engine at DOCKER_HOST (${enum})."`
-	Postgres     string `env:"FNSTORE_POSTGRES_URL" help:"A Postgres of yours; without it the store runs its own." placeholder:"URL"`
-	Redis        string `env:"FNSTORE_REDIS_URL" help:"A Redis of yours; without it the store runs its own." placeholder:"URL"`
+	Stack         string `short:"f" default:"stack.yml" env:"FNSTORE_STACK" help:"The stack file." placeholder:"FILE"`
+	State         string `default:".fnstore" env:"FNSTORE_STATE" help:"Folder of everything the store keeps." placeholder:"DIR"`
+	GatewayPort   int    `default:"8080" env:"FNSTORE_GATEWAY_PORT" help:"Gateway and browser." placeholder:"PORT"`
+	MetricsPort   int    `default:"8082" env:"FNSTORE_METRICS_PORT" help:"Prometheus metrics." placeholder:"PORT"`
+	RegistryPort  int    `default:"5000" env:"FNSTORE_REGISTRY_PORT" help:"OCI registry." placeholder:"PORT"`
+	S3Port        int    `name:"s3-port" default:"9000" env:"FNSTORE_S3_PORT" help:"S3." placeholder:"PORT"`
+	Backend       string `enum:"process,docker" default:"process" env:"FNSTORE_BACKEND" help:"How functions run: as processes, or as containers of the Docker engine at DOCKER_HOST (${enum})."`
+	QueueMessages int64  `default:"2000000" env:"FNSTORE_QUEUE_MESSAGES" help:"Messages that may wait for one function; more get 429." placeholder:"N"`
+	QueueBytes    int64  `default:"4294967296" env:"FNSTORE_QUEUE_BYTES" help:"Bytes of bodies that may wait for one function; more get 429." placeholder:"N"`
+	Postgres      string `env:"FNSTORE_POSTGRES_URL" help:"A Postgres of yours; without it the store runs its own." placeholder:"URL"`
+	Redis         string `env:"FNSTORE_REDIS_URL" help:"A Redis of yours; without it the store runs its own." placeholder:"URL"`
 }
 
 // path is a file or folder of the state.

@@ -11,10 +11,13 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"fnstore/kit/queue"
+	"fnstore/runtime/delivery"
 	"fnstore/runtime/image/registry"
 	"fnstore/runtime/objects"
 	"fnstore/runtime/provider"
@@ -42,6 +45,8 @@ type store struct {
 	s3Addr       string
 	functions    *provider.Provider
 	changes      changes
+	delivery     atomic.Pointer[delivery.Delivery] // nil until it starts
+	bodies       queue.Bodies                      // of long messages; nil: they stay in their rows
 	gatewayAddr  string
 	metricsAddr  string
 

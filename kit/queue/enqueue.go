@@ -91,8 +91,8 @@ func enqueue(ctx context.Context, db DB, n New, ref string) (Accepted, error) {
 	}
 	var a Accepted
 	err = db.QueryRow(ctx,
-		`select id, call_id, duplicate from queue.add($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)`,
-		n.Function, or(n.Method, "POST"), or(n.Path, "/"), headers, body, null(ref), digest,
+		`select id, call_id, duplicate from queue.add($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16)`,
+		n.Function, or(n.Method, "POST"), or(n.Path, "/"), headers, body, null(ref), digest, len(n.Body),
 		or(n.CallID, CallID()), null(n.Group), n.Trusted,
 		n.Delay, n.deadline(), null(n.Callback), null(n.DedupKey), or(n.DedupWindow, DefaultDedupWindow),
 	).Scan(&a.ID, &a.CallID, &a.Duplicate)

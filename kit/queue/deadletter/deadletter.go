@@ -119,7 +119,7 @@ func Count(ctx context.Context, db queue.DB, f Filter) (n int64, err error) {
 }
 
 const columns = `id, fn, coalesce(grp, ''), call_id, method, path, headers, created_at, died_at, attempt, retried, code, reason, history,
-    coalesce(octet_length(body), 0)`
+    greatest(body_size, coalesce(octet_length(body), 0))`
 
 func scan(row pgx.CollectableRow) (l Letter, ref string, err error) {
 	var headers, history []byte

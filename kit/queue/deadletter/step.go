@@ -102,12 +102,12 @@ select pg_advisory_xact_lock(hashtextextended(fn || '/' || grp, 0)) from (
 // keeps its history. Its fence goes on from where it was.
 const retrySQL = `
 with gone as (delete from queue.dead where id = any($1) returning *)
-insert into queue.message (id, fn, grp, blocked, method, path, headers, body, body_ref, callback, call_id, trusted,
+insert into queue.message (id, fn, grp, blocked, method, path, headers, body, body_ref, body_size, callback, call_id, trusted,
                            created_at, visible_at, fence, history, retried)
 overriding system value
 select id, fn, grp,
        grp is not null and (row_number() over (partition by fn, grp order by id) > 1
                             or exists (select from queue.message m where m.fn = gone.fn and m.grp = gone.grp)),
-       method, path, headers, body, body_ref, callback, call_id, trusted,
+       method, path, headers, body, body_ref, body_size, callback, call_id, trusted,
        created_at, clock_timestamp(), fence, history, retried + 1
 from gone`

@@ -34,9 +34,9 @@ gone as (
     delete from queue.message m using o where m.id = o.id and m.fence = o.fence and m.leased_by is not null
     returning m.*, ` + longHistory + ` as longer, o.failure
 )
-insert into queue.dead (id, fn, grp, method, path, headers, body, body_ref, callback, call_id, trusted, created_at,
+insert into queue.dead (id, fn, grp, method, path, headers, body, body_ref, body_size, callback, call_id, trusted, created_at,
                         deadline, attempt, deliveries, first_at, retried, fence, history, died_at, code, reason)
-select id, fn, grp, method, path, headers, body, body_ref, callback, call_id, trusted, created_at,
+select id, fn, grp, method, path, headers, body, body_ref, body_size, callback, call_id, trusted, created_at,
        deadline, attempt, deliveries, first_at, retried, fence, longer,
        clock_timestamp(), failure->>'code', failure->>'reason' from gone
 returning id`,

@@ -10,7 +10,8 @@ alter table queue.message
     add column deliveries int         not null default 0,    -- begun, those that spent no attempt too
     add column first_at   timestamptz,                       -- when the first one began
     add column queued_at  timestamptz not null default now(), -- 14 days later the message is dead
-    add column retried    int         not null default 0;    -- times it was a dead letter and sent again
+    add column retried    int         not null default 0,    -- times it was a dead letter and sent again
+    add column body_size  int         not null default 0;    -- bytes, wherever the body is
 -- Retention looks for old rows once an hour: an index of a few pages is enough.
 create index message_queued on queue.message using brin (queued_at);
 
@@ -19,6 +20,7 @@ alter table queue.dead
     add column deliveries int    not null default 0,
     add column first_at   timestamptz,
     add column retried    int    not null default 0,
+    add column body_size  int    not null default 0,
     -- A message that is sent again keeps its id. Its fence goes on from here, so
     -- that a worker of its first life cannot finish it in its second.
     add column fence      bigint not null default 1000000;
@@ -72,7 +74,7 @@ create index job_running on queue.job (step_at) where state = 'running';
 -- +goose StatementBegin
 create function queue.add(
     in_fn text, in_method text, in_path text, in_headers jsonb, in_body bytea,
-    in_body_ref text, in_digest bytea,
+    in_body_ref text, in_digest bytea, in_body_size int,
     in_call_id text, in_group text, in_trusted boolean,
     in_delay interval, in_deadline timestamptz, in_callback text,
     in_dedup_key text, in_dedup_window interval,
@@ -113,11 +115,11 @@ begin
         -- of their commits, and nobody finishes the one before meanwhile.
         perform pg_advisory_xact_lock(hashtextextended(in_fn || '/' || in_group, 0));
     end if;
-    insert into queue.message (fn, grp, blocked, method, path, headers, body, body_ref, callback, call_id, trusted,
+    insert into queue.message (fn, grp, blocked, method, path, headers, body, body_ref, body_size, callback, call_id, trusted,
                                visible_at, deadline)
     values (in_fn, in_group,
             in_group is not null and exists (select from queue.message m where m.fn = in_fn and m.grp = in_group),
-            in_method, in_path, in_headers, in_body, in_body_ref, in_callback, in_call_id, in_trusted,
+            in_method, in_path, in_headers, in_body, in_body_ref, coalesce(in_body_size, octet_length(in_body), 0), in_callback, in_call_id, in_trusted,
             clock_timestamp() + in_delay, in_deadline)
     returning message.id into id;
     if in_dedup_key is not null then
@@ -137,7 +139,7 @@ create or replace function queue.enqueue(
     in_dedup_key text, in_dedup_window interval,
     out id bigint, out call_id text, out duplicate boolean)
 language sql security definer set search_path = pg_catalog, pg_temp as $$
-    select id, call_id, duplicate from queue.add(in_fn, in_method, in_path, in_headers, in_body, null, null,
+    select id, call_id, duplicate from queue.add(in_fn, in_method, in_path, in_headers, in_body, null, null, null,
         in_call_id, in_group, in_trusted, in_delay, in_deadline, in_callback, in_dedup_key, in_dedup_window)
 $$;
 -- +goose StatementEnd
