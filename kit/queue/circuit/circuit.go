@@ -46,8 +46,8 @@ type Circuit struct {
 	State    State     `json:"state"`
 	Operator bool      `json:"operator"` // paused by hand: there are no probes
 	OpenedAt time.Time `json:"opened_at"`
-	ProbeAt  time.Time `json:"probe_at"` // when the next probe is due
-	Code     string    `json:"code"`     // of the failure that opened it
+	ProbeAt  time.Time `json:"probe_at,omitzero"` // when the next probe is due; zero when an operator paused it
+	Code     string    `json:"code"`              // of the failure that opened it
 	Reason   string    `json:"reason"`
 }
 
@@ -55,7 +55,7 @@ type Circuit struct {
 func List(ctx context.Context, db queue.DB) ([]Circuit, error) {
 	rows, err := db.Query(ctx, `
 select fn, case when operator or opened_at < now() - $1::interval then 'paused' else 'open' end,
-       operator, opened_at, probe_at, code, reason
+       operator, opened_at, case when operator then '0001-01-01 00:00:00+00' else probe_at end, code, reason
 from queue.circuit order by fn`, PausedAfter)
 	if err != nil {
 		return nil, fmt.Errorf("list circuits: %w", err)

@@ -62,7 +62,7 @@ where id = $1`, j.ID, last, moved, state, time.Duration(n)*time.Second/time.Dura
 func next(ctx context.Context, tx pgx.Tx, f Filter, last int64, upto time.Time, n int) ([]int64, error) {
 	rows, err := tx.Query(ctx, `
 select id from queue.dead where ($1::bigint[] is null or id = any($1)) and ($2 = '' or fn = $2) and ($3 = '' or code = $3)
-  and ($4 = interval '0' or died_at <= $7 - $4::interval) and ($5 = interval '0' or died_at > $7 - $5::interval)
+  and ($4 = interval '0' or died_at <= $7::timestamptz - $4::interval) and ($5 = interval '0' or died_at > $7::timestamptz - $5::interval)
   and id > $6 and died_at <= $7::timestamptz
 order by id limit $8 for update`, f.args(last, upto, n)...)
 	if err != nil {
