@@ -73,7 +73,20 @@ func open(t *testing.T, f http.HandlerFunc) *rig {
 // run starts a worker; stop ends it and waits.
 func (r *rig) run(t *testing.T, concurrency int, with ...func(*delivery.Delivery)) (stop func()) {
 	t.Helper()
-	d, err := delivery.Open(t.Context(), config(r.url, r.gateway.URL, concurrency))
+	return r.start(t, config(r.url, r.gateway.URL, concurrency), with...)
+}
+
+// runWith starts a worker for these functions.
+func (r *rig) runWith(t *testing.T, functions ...delivery.Function) {
+	t.Helper()
+	cfg := config(r.url, r.gateway.URL, 1)
+	cfg.Functions = func(context.Context) ([]delivery.Function, error) { return functions, nil }
+	r.start(t, cfg)
+}
+
+func (r *rig) start(t *testing.T, cfg delivery.Config, with ...func(*delivery.Delivery)) (stop func()) {
+	t.Helper()
+	d, err := delivery.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
