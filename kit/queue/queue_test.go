@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"fnstore/kit/fault"
 	"fnstore/kit/queue"
@@ -53,7 +54,7 @@ func TestMessage_ClaimedOnceAndDone(t *testing.T) {
 }
 
 // The message exists when, and only when, what it speaks of exists.
-func TestEnqueueBelongsToTheTransaction(t *testing.T) {
+func TestEnqueue_BelongsToTheTransaction(t *testing.T) {
 	_, db := queuetest.Open(t)
 	tx, err := db.Begin(t.Context())
 	if err != nil {
@@ -71,7 +72,7 @@ func TestEnqueueBelongsToTheTransaction(t *testing.T) {
 	}
 }
 
-func TestTheSameKeyIsTheSameMessage(t *testing.T) {
+func TestEnqueue_SameKey_R41(t *testing.T) {
 	_, db := queuetest.Open(t)
 	n := queue.New{Body: []byte("x"), DedupKey: "k"}
 	var all sync.WaitGroup
@@ -106,3 +107,20 @@ func TestTheSameKeyIsTheSameMessage(t *testing.T) {
 }
 
 func withFunction(n queue.New) queue.New { n.Function = "f"; return n }
+
+// A key may be remembered for as long as a source may repeat itself: the seed's
+// five minutes are a default and no limit.
+func TestEnqueue_LongWindow_B41(t *testing.T) {
+	_, db := queuetest.Open(t)
+	n := queue.New{DedupKey: "etag", DedupWindow: 30 * 24 * time.Hour}
+	first := queuetest.Enqueue(t, db, n)
+	if _, err := db.Exec(t.Context(), "update queue.dedup set expires_at = expires_at - interval '29 days'"); err != nil {
+		t.Fatal(err)
+	}
+	if err := lease.Open(db).Maintain(t.Context(), lease.DefaultKeep); err != nil {
+		t.Fatal(err)
+	}
+	if again := queuetest.Enqueue(t, db, n); !again.Duplicate || again.ID != first.ID {
+		t.Errorf("after 29 days: %+v", again)
+	}
+}

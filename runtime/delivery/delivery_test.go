@@ -215,7 +215,7 @@ func TestDelivery_AnswersDecide_R32_B14_B20(t *testing.T) {
 	}
 }
 
-func TestDelivery_ConcurrencyIsBounded(t *testing.T) {
+func TestDelivery_ConcurrencyIsBounded_R45(t *testing.T) {
 	var now, most atomic.Int32
 	r := open(t, func(http.ResponseWriter, *http.Request) {
 		n := now.Add(1)
