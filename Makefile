@@ -61,6 +61,7 @@ test-docker: ## functions as containers of a real engine (root, docker.io; FAAS_
 
 chaos: ## what holds when things break, at full length, some 8 minutes (CHAOS_SEED=n has a run again)
 	@CHAOS=full CI=true $(GO) test -vet=off -count=1 -timeout 30m -v ./tests/chaos
+	@CHAOS=full $(GO) test -vet=off -count=1 -timeout 30m -v ./tests/conform/gateway -run '^TestPipelined_'
 
 test-faas-cli: ## the real faas-cli against a whole store (FAAS_CLI=path; UPDATE=1 writes docs/faas-cli.md)
 	@[ -x '$(FAAS_CLI)' ] || { echo 'FAAS_CLI=path names no faas-cli'; exit 1; }

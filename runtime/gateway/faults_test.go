@@ -2,15 +2,12 @@ package gateway
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -288,55 +285,5 @@ func TestWebSocket_HalfCloseLosesNothing(t *testing.T) {
 		if got, err := io.ReadAll(c.in); err != nil || string(got) != want {
 			t.Errorf("%s: %q %v", path, got, err)
 		}
-	}
-}
-
-// A client that reads slowly gets all of a long answer. Only one that takes
-// nothing for the time is cut (TestAnswersThatNobodyTakesEnd).
-func TestStall_ASlowReaderIsNotCut(t *testing.T) {
-	const stall = 100 * time.Millisecond // of the rig
-	whole := bytes.Repeat([]byte("0123456789abcdef"), 1<<20/2)
-	r := open(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(whole) })
-	c := r.dial(t)
-	_ = c.SetReadBuffer(64 << 10) // or the kernel takes most of it at once
-	c.say(t, "GET /function/echo HTTP/1.1\r\nHost: h\r\n\r\n")
-	res, err := http.ReadResponse(c.in, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := make([]byte, 0, len(whole))
-	part := make([]byte, len(whole)/64)
-	for begun := time.Now(); len(got) < len(whole); {
-		n, err := io.ReadFull(res.Body, part)
-		if got = append(got, part[:n]...); err != nil {
-			t.Fatalf("after %d of %d bytes and %s: %v", len(got), len(whole), time.Since(begun), err)
-		}
-		time.Sleep(stall / 4) // pauses many times as long, all in all
-	}
-	if !bytes.Equal(got, whole) {
-		t.Error("it is not what was sent")
-	}
-}
-
-// What was asked of a connection's deadlines holds.
-func TestStall_DeadlinesHold(t *testing.T) {
-	ours, theirs := net.Pipe()
-	defer theirs.Close()
-	c := &stallConn{Conn: ours, after: time.Hour}
-	write := func() error { _, err := c.Write([]byte("nobody reads")); return err }
-	_ = c.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
-	for range 2 {
-		if err := write(); !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Error(err)
-		}
-	}
-	_ = c.SetDeadline(noDeadline)
-	go func() { _, _ = io.Copy(io.Discard, theirs) }()
-	if err := write(); err != nil {
-		t.Error(err)
-	}
-	_ = c.SetWriteDeadline(past)
-	if err := write(); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Error(err)
 	}
 }

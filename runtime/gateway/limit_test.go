@@ -210,7 +210,7 @@ func TestBodiesThatTrickleAreCutOff(t *testing.T) {
 // A client that takes nothing is let go, and so is what the function writes.
 func TestAnswersThatNobodyTakesEnd(t *testing.T) {
 	over := make(chan struct{})
-	r := open(t, func(w http.ResponseWriter, req *http.Request) {
+	r := stalling(t, 50*time.Millisecond, func(w http.ResponseWriter, req *http.Request) {
 		defer close(over)
 		for chunk := make([]byte, 1<<20); ; {
 			if _, err := w.Write(chunk); err != nil {
@@ -218,16 +218,8 @@ func TestAnswersThatNobodyTakesEnd(t *testing.T) {
 			}
 		}
 	})
-	r.g.cfg.Patience = 50 * time.Millisecond
-	c, err := net.Dial("tcp", r.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if _, err := io.WriteString(c, "GET /function/echo HTTP/1.1\r\nHost: h\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	<-over
+	r.dial(t).say(t, "GET /function/echo HTTP/1.1\r\nHost: h\r\n\r\n")
+	within(t, "the end of what the function writes", over)
 }
 
 func TestAFunctionsOwnTimeoutWins(t *testing.T) {

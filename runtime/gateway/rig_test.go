@@ -86,6 +86,12 @@ const password = "correct horse"
 // open makes a gateway with one function, echo, that f serves.
 func open(t *testing.T, f http.HandlerFunc) *rig {
 	t.Helper()
+	return stalling(t, patience, f)
+}
+
+// stalling is a rig that cuts a client which takes nothing for the time.
+func stalling(t *testing.T, stall time.Duration, f http.HandlerFunc) *rig {
+	t.Helper()
 	fn := httptest.NewServer(f)
 	t.Cleanup(fn.Close)
 	addr := fn.Listener.Addr().String()
@@ -105,7 +111,7 @@ func open(t *testing.T, f http.HandlerFunc) *rig {
 	}
 	g := New(Config{Provider: p, Secrets: vault, Logs: written, User: "admin", Password: password, Version: "1.2.3", Commit: "abc"})
 	srv := httptest.NewUnstartedServer(g)
-	srv.Listener = CutStalled(srv.Listener, 100*time.Millisecond)
+	srv.Listener = CutStalled(srv.Listener, stall)
 	srv.Config.MaxHeaderBytes = MaxHeaders
 	srv.Start()
 	t.Cleanup(srv.Close)

@@ -19,7 +19,7 @@ func (r *rig) dial(t *testing.T) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(within))
 	return c
 }
 
@@ -76,7 +76,7 @@ func TestTheRestOfABodyIsNoRequest(t *testing.T) {
 			})
 			c := r.dial(t)
 			_, _ = io.WriteString(c, "POST /function/bad HTTP/1.1\r\nHost: h\r\n"+framing)
-			<-answered
+			wait(t, "the function's answer", answered)
 			go func() { _, _ = io.WriteString(c, strings.Repeat(inner, 1000)) }()
 			in := bufio.NewReader(c)
 			res, err := http.ReadResponse(in, nil)

@@ -39,7 +39,7 @@ func saying(t *testing.T, say func(c net.Conn, q *http.Request, more *bufio.Read
 	return to
 }
 
-const callBad = "GET /function/bad HTTP/1.1\r\nHost: h\r\n\r\n"
+const callBad = "GET /function/bad HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
 // Whatever a function says, its caller gets one answer that can be read, or a
 // connection that visibly ends too early; and the gateway goes on.
@@ -107,7 +107,7 @@ func TestHostileAnswers(t *testing.T) {
 				t.Errorf("ids %q, served by %q", ids, a.header.Get("X-Served-By"))
 			}
 			r.take()
-			if after := r.send(t, "GET /function/echo HTTP/1.1\r\nHost: h\r\n\r\n"); len(after) != 1 || after[0].status != 200 {
+			if after := r.send(t, "GET /function/echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"); len(after) != 1 || after[0].status != 200 {
 				t.Errorf("echo does not answer any more: %v", after)
 			}
 		})
@@ -136,16 +136,13 @@ func TestAnEndlessAnswerEndsWithItsCaller(t *testing.T) {
 			_, err = c.Write(chunk)
 		}
 	})
-	c, err := net.Dial("tcp", r.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := r.dial(t)
 	if _, err := io.WriteString(c, callBad); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.CopyN(io.Discard, c, 16<<20); err != nil {
-		t.Error(err)
+		t.Fatal(err)
 	}
 	_ = c.Close()
-	<-over
+	wait(t, "the end of what the function writes", over)
 }

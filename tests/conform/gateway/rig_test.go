@@ -106,9 +106,24 @@ func function(t *testing.T, h http.HandlerFunc) (*httptest.Server, http.RoundTri
 	return srv, to
 }
 
+// pace is how long the server of a rig waits for a client. A test that says all it
+// has to say needs no time to pass; one whose clients stop in the middle of a
+// request, or do not close, waits for the server to end it.
+type pace struct{ header, body, idle time.Duration }
+
+var (
+	patiently = pace{header: 30 * time.Second, body: 30 * time.Second, idle: 30 * time.Second}
+	briefly   = pace{header: time.Second, body: time.Second, idle: time.Second}
+)
+
 // open makes a rig whose server is as the store's is. Further functions are
 // reached over the transports given.
 func open(t *testing.T, further map[string]http.RoundTripper) *rig {
+	t.Helper()
+	return paced(t, patiently, further)
+}
+
+func paced(t *testing.T, p pace, further map[string]http.RoundTripper) *rig {
 	t.Helper()
 	r := new(rig)
 	serve := func(h http.HandlerFunc) http.RoundTripper {
@@ -116,12 +131,12 @@ func open(t *testing.T, further map[string]http.RoundTripper) *rig {
 		r.functions = append(r.functions, srv)
 		return to
 	}
-	p := &provider{r, map[string]http.RoundTripper{
+	functions := &provider{r, map[string]http.RoundTripper{
 		"echo":  serve(r.echo),
 		"other": serve(func(http.ResponseWriter, *http.Request) { r.other.Add(1) }),
 	}}
 	for name, to := range further {
-		p.to[name] = to
+		functions.to[name] = to
 	}
 	vault, err := secrets.Open(filepath.Join(t.TempDir(), "secrets"))
 	if err != nil {
@@ -133,11 +148,11 @@ func open(t *testing.T, further map[string]http.RoundTripper) *rig {
 	}
 	count := func(http.ResponseWriter, *http.Request) { r.system.Add(1) }
 	r.g = gateway.New(gateway.Config{
-		Provider: p, Secrets: vault, Logs: written, User: "admin", Password: "correct horse", Version: "0", Commit: "0",
-		Patience: 100 * time.Millisecond, UI: http.HandlerFunc(count),
+		Provider: functions, Secrets: vault, Logs: written, User: "admin", Password: "correct horse", Version: "0", Commit: "0",
+		Patience: p.body, UI: http.HandlerFunc(count),
 		System: []gateway.Route{{Pattern: "GET /system/canary", Serve: func(w http.ResponseWriter, req *http.Request) error { count(w, req); return nil }}},
 	})
-	r.addr = r.serve(t)
+	r.addr = r.serve(t, p)
 	t.Cleanup(r.end)
 	return r
 }
@@ -153,16 +168,15 @@ func (r *rig) end() {
 }
 
 // serve opens a way in, and gives its address.
-func (r *rig) serve(t *testing.T) string {
+func (r *rig) serve(t *testing.T, p pace) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &http.Server{Handler: r.g, ReadHeaderTimeout: 200 * time.Millisecond, MaxHeaderBytes: 64 << 10,
-		IdleTimeout: 20 * time.Millisecond} // how long send waits for a further answer
+	srv := &http.Server{Handler: r.g, ReadHeaderTimeout: p.header, MaxHeaderBytes: gateway.MaxHeaders, IdleTimeout: p.idle}
 	r.servers = append(r.servers, srv)
-	go func() { _ = srv.Serve(gateway.CutStalled(l, 100*time.Millisecond)) }()
+	go func() { _ = srv.Serve(gateway.CutStalled(l, gateway.DefaultStall)) }()
 	return l.Addr().String()
 }
 
@@ -192,17 +206,30 @@ type answer struct {
 	whole  bool // the body came to its end
 }
 
-// send writes the bytes and reads answers until the gateway closes or has
-// nothing more to say.
+// within is how long a test waits for what must come: a hang is a failure.
+const within = 30 * time.Second
+
+// wait waits for an event.
+func wait(t *testing.T, what string, event <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-event:
+	case <-time.After(within):
+		t.Fatalf("%s does not come within %s", what, within)
+	}
+}
+
+// send writes the bytes and reads answers until the gateway closes.
 func (r *rig) send(t *testing.T, request string) (answers []answer) {
 	t.Helper()
 	c, err := net.Dial("tcp", r.addr)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return nil
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second)) // a hang is a failure
-	go func() { _, _ = io.WriteString(c, request) }()   // it may be refused half way
+	_ = c.SetDeadline(time.Now().Add(within))
+	go func() { _, _ = io.WriteString(c, request) }() // it may be refused half way
 	in := bufio.NewReader(c)
 	for {
 		res, err := http.ReadResponse(in, nil)
@@ -221,6 +248,34 @@ func (r *rig) send(t *testing.T, request string) (answers []answer) {
 			return answers
 		}
 	}
+}
+
+// result is what became of one row of a table.
+type result struct {
+	answers []answer
+	seen    []seen
+}
+
+// replay sends the requests, each to a rig of its own, many at a time since most
+// wait for the server to close.
+func replay(t *testing.T, name string, rows []row, request func(row) string) []result {
+	t.Helper()
+	results := make([]result, len(rows))
+	places := make(chan struct{}, 32)
+	var all sync.WaitGroup
+	for i, row := range rows {
+		places <- struct{}{}
+		r := paced(t, briefly, nil)
+		all.Go(func() {
+			defer func() { <-places }()
+			answers := r.send(t, request(row))
+			r.end() // a function may still be reading when the gateway has refused
+			results[i] = result{answers, r.take()}
+			r.untouched(t, name, row.line)
+		})
+	}
+	all.Wait()
+	return results
 }
 
 // untouched fails when something was reached that must not be.
