@@ -2,7 +2,7 @@
 # Installs the Debian packages that the store needs, when they are missing.
 #
 #   sh scripts/deps.sh run    Postgres and Redis, for `make up`
-#   sh scripts/deps.sh test   also Chromium, for `make test`
+#   sh scripts/deps.sh test   also Chromium and clients of S3, for `make test`
 #   sh scripts/deps.sh docker only a container engine, for tests that root runs
 #
 # Only the programs are wanted: the store runs private instances of its own. So no
@@ -29,6 +29,8 @@ redis_there() { have redis-server || have redis-check-rdb; }
 
 chromium_there() { have chromium || have chromium-browser || have google-chrome || have google-chrome-stable; }
 
+boto3_there() { python3 -c 'import boto3' 2>/dev/null || /usr/bin/python3 -c 'import boto3' 2>/dev/null; }
+
 # Whoever has Docker from elsewhere has all of it; Debian's client is in docker.io.
 docker_there() { have dockerd && have docker; }
 
@@ -39,7 +41,10 @@ missing() {
 	fi
 	postgres_there || printf 'postgresql '
 	redis_there || printf 'redis-tools '
-	[ "$1" != test ] || chromium_there || printf 'chromium '
+	[ "$1" = test ] || return 0
+	chromium_there || printf 'chromium '
+	have aws || printf 'awscli '
+	boto3_there || printf 'python3-boto3 '
 }
 
 what=${1:-run}

@@ -2,13 +2,12 @@ package main
 
 import (
 	"context"
-	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"fnstore/connectors/hook"
-	"fnstore/kit/queue"
 	"fnstore/runtime/objects"
 )
 
@@ -31,7 +30,7 @@ func (st *store) startObjects(ctx context.Context) error {
 		return err
 	}
 	st.objects, err = objects.Open(ctx, objects.Config{
-		Pool: st.pool, Dir: st.set.path("objects"), Keys: keys,
+		Pool: st.pool, Dir: st.set.path("objects"), Domains: strings.FieldsFunc(st.set.S3Domain, func(r rune) bool { return r == ',' }), Keys: keys,
 		OnChange: func(ctx context.Context, tx pgx.Tx, ev objects.Event) error {
 			o := hook.Object{
 				Event: ev.Name, Source: "fnstore:s3", Bucket: ev.Bucket, Key: ev.Key, ETag: ev.ETag,
@@ -44,8 +43,8 @@ func (st *store) startObjects(ctx context.Context) error {
 			return err
 		},
 		AfterChange: func(objects.Event) {
-			if err := queue.Notify(context.WithoutCancel(ctx), st.pool); err != nil {
-				slog.Warn("could not wake the queue; it looks by itself within seconds", "cause", err)
+			if d := st.delivery.Load(); d != nil {
+				d.Announce()
 			}
 		},
 	})
@@ -53,6 +52,7 @@ func (st *store) startObjects(ctx context.Context) error {
 		_ = l.Close()
 		return err
 	}
+	st.bodies = st.objects.Bodies()
 	st.onStop(func(context.Context) { logStop("objects", st.objects.Close()) })
 	for _, b := range buckets {
 		if err := st.objects.MakeBucket(ctx, b); err != nil {

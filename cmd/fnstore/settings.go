@@ -21,11 +21,12 @@ type settings struct {
 	MetricsPort   int    `default:"8082" env:"FNSTORE_METRICS_PORT" help:"Prometheus metrics." placeholder:"PORT"`
 	RegistryPort  int    `default:"5000" env:"FNSTORE_REGISTRY_PORT" help:"OCI registry." placeholder:"PORT"`
 	S3Port        int    `name:"s3-port" default:"9000" env:"FNSTORE_S3_PORT" help:"S3." placeholder:"PORT"`
+	S3Domain      string `name:"s3-domain" env:"FNSTORE_S3_DOMAIN" help:"Host names under which S3 is reached, with commas between them; buckets are then served as BUCKET.NAME too." placeholder:"NAME,..."`
 	Backend       string `enum:"process,docker" default:"process" env:"FNSTORE_BACKEND" help:"How functions run: as processes, or as containers of the Docker engine at DOCKER_HOST (${enum})."`
-	QueueMessages int64  `default:"2000000" env:"FNSTORE_QUEUE_MESSAGES" help:"Messages that may wait for one function; more get 429." placeholder:"N"`
-	QueueBytes    int64  `default:"4294967296" env:"FNSTORE_QUEUE_BYTES" help:"Bytes of bodies that may wait for one function; more get 429." placeholder:"N"`
 	Postgres      string `env:"FNSTORE_POSTGRES_URL" help:"A Postgres of yours; without it the store runs its own." placeholder:"URL"`
 	Redis         string `env:"FNSTORE_REDIS_URL" help:"A Redis of yours; without it the store runs its own." placeholder:"URL"`
+	QueueMessages int64  `default:"2000000" env:"FNSTORE_QUEUE_MESSAGES" help:"Messages that may wait for one function; more get 429." placeholder:"N"`
+	QueueBytes    int64  `default:"4294967296" env:"FNSTORE_QUEUE_BYTES" help:"Bytes of bodies that may wait for one function; more get 429." placeholder:"N"`
 }
 
 // path is a file or folder of the state.

@@ -24,15 +24,15 @@ import (
 // signed is the proof of a call in tests that are not about it.
 func signed(*http.Request, int64) error { return nil }
 
-// fresh is the function as Handle makes it, before a shelf.
-func fresh(t testing.TB, shelf *s3test.Shelf) *api {
+// fresh is the function as Handle makes it, before a store.
+func fresh(t testing.TB, store *s3test.Server) *api {
 	t.Helper()
 	s, err := read(func(string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := shelf.Open(t)
-	return newAPI(s, signed, &connection{secret: func(string) (string, error) { return store, nil }})
+	endpoint := store.Start(t)
+	return newAPI(s, signed, &connection{secret: func(string) (string, error) { return endpoint, nil }})
 }
 
 // event is a notification of one created object per name.
@@ -75,15 +75,15 @@ func one(t testing.TB, a *api, name string) result {
 }
 
 func TestThreeWidthsBesideAnotherBucket_R14_R35_B32(t *testing.T) {
-	shelf := new(s3test.Shelf)
-	etag := shelf.Lay("uploads/a/photo.jpg", "text/plain", phototest.Phone(800, 600, 6))
-	res := one(t, fresh(t, shelf), "uploads/a/photo.jpg")
+	store := new(s3test.Server)
+	etag := store.Add("uploads/a/photo.jpg", "text/plain", phototest.Phone(800, 600, 6))
+	res := one(t, fresh(t, store), "uploads/a/photo.jpg")
 	want := []string{"thumbnails/thumbnails/100x/a/photo.jpg", "thumbnails/thumbnails/200x/a/photo.jpg", "thumbnails/thumbnails/400x/a/photo.jpg"}
-	if got := shelf.Puts(); res.Status != "made" || !reflect.DeepEqual(got, want) {
+	if got := store.Puts(); res.Status != "made" || !reflect.DeepEqual(got, want) {
 		t.Fatalf("%+v: wrote %q, want %q and nothing else", res, got, want)
 	}
 	for i, path := range want {
-		h, body, _ := shelf.At(path)
+		h, body, _ := store.Object(path)
 		c, format, err := image.DecodeConfig(bytes.NewReader(body))
 		if err != nil || "image/"+format != h.Get("Content-Type") || c.Width != widths[i] || c.Height != widths[i]*3/4 {
 			t.Errorf("%s: %v %s %dx%d, %v", path, h.Get("Content-Type"), format, c.Width, c.Height, err)
@@ -100,13 +100,13 @@ func TestThreeWidthsBesideAnotherBucket_R14_R35_B32(t *testing.T) {
 // What the function wrote never starts it again, in whichever bucket a
 // misdirected event finds it.
 func TestThumbnailsMakeNoThumbnails_B32(t *testing.T) {
-	shelf := new(s3test.Shelf)
-	shelf.Lay("uploads/p.png", "", phototest.PNG(phototest.Scene(300, 200)))
-	a := fresh(t, shelf)
+	store := new(s3test.Server)
+	store.Add("uploads/p.png", "", phototest.PNG(phototest.Scene(300, 200)))
+	a := fresh(t, store)
 	a.sources = append(a.sources, source{bucket: "thumbnails"}, source{bucket: "copies"})
 	one(t, a, "uploads/p.png")
-	h, body, _ := shelf.At("thumbnails/thumbnails/400x/p.png")
-	shelf.Before = func(w http.ResponseWriter, r *http.Request) bool { // a copy keeps its metadata
+	h, body, _ := store.Object("thumbnails/thumbnails/400x/p.png")
+	store.Before = func(w http.ResponseWriter, r *http.Request) bool { // a copy keeps its metadata
 		if r.Method == http.MethodHead && r.URL.Path == "/copies/p.png" {
 			for k, v := range h {
 				w.Header()[k] = v
@@ -122,37 +122,37 @@ func TestThumbnailsMakeNoThumbnails_B32(t *testing.T) {
 			t.Errorf("%s: %+v", n, res)
 		}
 	}
-	if n := len(shelf.Puts()); n != 3 {
+	if n := len(store.Puts()); n != 3 {
 		t.Errorf("%d writes, want exactly 3", n)
 	}
 }
 
 func TestKeysAreDecodedOnce_B11(t *testing.T) {
-	shelf := new(s3test.Shelf)
+	store := new(s3test.Server)
 	file := phototest.PNG(phototest.Scene(60, 40))
 	for _, key := range []string{"my photo é+.jpg", "a/b c/100%41.png", "übung/+ +%2B.png"} {
-		shelf.Lay("uploads/"+key, "", file)
-		if res := one(t, fresh(t, shelf), "uploads/"+key); res.Key != key || res.Status != "made" {
+		store.Add("uploads/"+key, "", file)
+		if res := one(t, fresh(t, store), "uploads/"+key); res.Key != key || res.Status != "made" {
 			t.Errorf("%q: %+v", key, res)
 		}
-		if _, _, ok := shelf.At("thumbnails/thumbnails/200x/" + key); !ok {
-			t.Errorf("%q: no thumbnail under its name: %q", key, shelf.Paths())
+		if _, _, ok := store.Object("thumbnails/thumbnails/200x/" + key); !ok {
+			t.Errorf("%q: no thumbnail under its name: %q", key, store.Paths())
 		}
 	}
 }
 
 func TestASecondArrivalIsAQuietSuccess_B38(t *testing.T) {
-	shelf := new(s3test.Shelf)
-	shelf.Lay("uploads/p.jpg", "", phototest.Phone(300, 200, 1))
-	a := fresh(t, shelf)
+	store := new(s3test.Server)
+	store.Add("uploads/p.jpg", "", phototest.Phone(300, 200, 1))
+	a := fresh(t, store)
 	one(t, a, "uploads/p.jpg")
-	if res := one(t, a, "uploads/p.jpg"); res.Status != "skipped" || res.Reason != "current" || len(shelf.Puts()) != 3 {
-		t.Errorf("%+v after %d writes", res, len(shelf.Puts()))
+	if res := one(t, a, "uploads/p.jpg"); res.Status != "skipped" || res.Reason != "current" || len(store.Puts()) != 3 {
+		t.Errorf("%+v after %d writes", res, len(store.Puts()))
 	}
-	_, before, _ := shelf.At("thumbnails/thumbnails/100x/p.jpg")
-	shelf.Take("thumbnails/thumbnails/100x/p.jpg") // a crash between two writes
+	_, before, _ := store.Object("thumbnails/thumbnails/100x/p.jpg")
+	store.Remove("thumbnails/thumbnails/100x/p.jpg") // a crash between two writes
 	one(t, a, "uploads/p.jpg")
-	if _, after, _ := shelf.At("thumbnails/thumbnails/100x/p.jpg"); !bytes.Equal(before, after) {
+	if _, after, _ := store.Object("thumbnails/thumbnails/100x/p.jpg"); !bytes.Equal(before, after) {
 		t.Error("the second time gives other bytes")
 	}
 }
@@ -160,23 +160,23 @@ func TestASecondArrivalIsAQuietSuccess_B38(t *testing.T) {
 // The object is replaced while its first content is being read: whoever wrote
 // last, what stays is made of what stays.
 func TestTheNewestObjectWins_B38(t *testing.T) {
-	shelf := new(s3test.Shelf)
-	old := shelf.Lay("uploads/p.png", "", phototest.PNG(phototest.Scene(300, 200)))
+	store := new(s3test.Server)
+	old := store.Add("uploads/p.png", "", phototest.PNG(phototest.Scene(300, 200)))
 	var once sync.Once
 	var newer string
-	shelf.Before = func(w http.ResponseWriter, r *http.Request) bool {
+	store.Before = func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodPut {
-			once.Do(func() { newer = shelf.Lay("uploads/p.png", "", phototest.PNG(phototest.Glass(300, 200))) })
+			once.Do(func() { newer = store.Add("uploads/p.png", "", phototest.PNG(phototest.Glass(300, 200))) })
 		}
 		return false
 	}
-	a := fresh(t, shelf)
+	a := fresh(t, store)
 	status, results, _ := call(t, a, event(old, "uploads/p.png"))
 	if status != 200 || results[0].Status != "made" || !strings.HasPrefix(results[0].Reason, "superseded") {
 		t.Fatalf("%d %+v", status, results)
 	}
 	for _, w := range widths {
-		if h, _, _ := shelf.At(fmt.Sprintf("thumbnails/thumbnails/%dx/p.png", w)); h.Get("X-Amz-Meta-Fnstore-Source-Etag") != newer {
+		if h, _, _ := store.Object(fmt.Sprintf("thumbnails/thumbnails/%dx/p.png", w)); h.Get("X-Amz-Meta-Fnstore-Source-Etag") != newer {
 			t.Errorf("width %d is of the older object", w)
 		}
 	}
@@ -189,17 +189,17 @@ func TestTheNewestObjectWins_B38(t *testing.T) {
 }
 
 func TestAnObjectThatNeverRestsIsTriedLater_B38(t *testing.T) {
-	shelf := new(s3test.Shelf)
+	store := new(s3test.Server)
 	n := 0
-	lay := func() { n++; shelf.Lay("uploads/p.png", "", phototest.PNG(phototest.Scene(100+n, 50))) }
+	lay := func() { n++; store.Add("uploads/p.png", "", phototest.PNG(phototest.Scene(100+n, 50))) }
 	lay()
-	shelf.Before = func(w http.ResponseWriter, r *http.Request) bool {
+	store.Before = func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodGet {
 			lay()
 		}
 		return false
 	}
-	status, _, p := call(t, fresh(t, shelf), event("", "uploads/p.png"))
+	status, _, p := call(t, fresh(t, store), event("", "uploads/p.png"))
 	if status != 503 || p.Code != "source_changing" || n != attempts+1 {
 		t.Errorf("%d %+v after %d contents", status, p, n)
 	}

@@ -12,9 +12,9 @@ import (
 )
 
 func TestWhatIsNotToBeDone_R14(t *testing.T) {
-	shelf := new(s3test.Shelf)
-	shelf.Lay("other/p.png", "", phototest.PNG(phototest.Scene(30, 20)))
-	a := fresh(t, shelf)
+	store := new(s3test.Server)
+	store.Add("other/p.png", "", phototest.PNG(phototest.Scene(30, 20)))
+	a := fresh(t, store)
 	removed := strings.Replace(event("", "uploads/p.png"), "ObjectCreated:Put", "s3:ObjectRemoved:Delete", 1)
 	for body, reason := range map[string]string{
 		event("", "uploads/gone.png"): "gone",
@@ -34,8 +34,8 @@ func TestWhatIsNotToBeDone_R14(t *testing.T) {
 // is made.
 func TestBadImagesAreDeadLettersWithAReason_B30_B34_B35(t *testing.T) {
 	good := phototest.JPEG(phototest.Scene(120, 80))
-	shelf := new(s3test.Shelf)
-	a := fresh(t, shelf)
+	store := new(s3test.Server)
+	a := fresh(t, store)
 	for key, c := range map[string]struct {
 		file   []byte
 		status int
@@ -46,31 +46,31 @@ func TestBadImagesAreDeadLettersWithAReason_B30_B34_B35(t *testing.T) {
 		"cut.jpg":  {good[:len(good)/2], 422, "image_damaged"},
 		"none.jpg": {nil, 415, "unsupported_image"},
 	} {
-		shelf.Lay("uploads/"+key, "image/png", c.file)
+		store.Add("uploads/"+key, "image/png", c.file)
 		status, _, p := call(t, a, event("", "uploads/"+key))
 		if status != c.status || p.Code != c.code || !strings.HasPrefix(p.Detail, "uploads/"+key+": ") {
 			t.Errorf("%s: %d %+v", key, status, p)
 		}
 	}
-	if n := len(shelf.Puts()); n != 0 {
+	if n := len(store.Puts()); n != 0 {
 		t.Errorf("%d writes of nothing", n)
 	}
-	shelf.Lay("uploads/good.jpg", "", good)
+	store.Add("uploads/good.jpg", "", good)
 	one(t, a, "uploads/good.jpg")
 }
 
 func TestOneBadRecordDoesNotStopTheOthers_B7_B13(t *testing.T) {
-	shelf := new(s3test.Shelf)
-	shelf.Lay("uploads/1.png", "", phototest.PNG(phototest.Scene(30, 20)))
-	shelf.Lay("uploads/2.png", "", phototest.HTML)
-	shelf.Lay("uploads/3.png", "", phototest.PNG(phototest.Scene(40, 20)))
-	a := fresh(t, shelf)
+	store := new(s3test.Server)
+	store.Add("uploads/1.png", "", phototest.PNG(phototest.Scene(30, 20)))
+	store.Add("uploads/2.png", "", phototest.HTML)
+	store.Add("uploads/3.png", "", phototest.PNG(phototest.Scene(40, 20)))
+	a := fresh(t, store)
 	status, _, p := call(t, a, event("", "uploads/1.png", "uploads/2.png", "uploads/3.png"))
-	if status != 415 || !strings.HasPrefix(p.Detail, "1 of 3 records failed: uploads/2.png: ") || len(shelf.Puts()) != 6 {
-		t.Errorf("%d %+v after %d writes", status, p, len(shelf.Puts()))
+	if status != 415 || !strings.HasPrefix(p.Detail, "1 of 3 records failed: uploads/2.png: ") || len(store.Puts()) != 6 {
+		t.Errorf("%d %+v after %d writes", status, p, len(store.Puts()))
 	}
 	// With one that may succeed later, the message comes again.
-	shelf.Before = func(w http.ResponseWriter, r *http.Request) bool {
+	store.Before = func(w http.ResponseWriter, r *http.Request) bool {
 		if strings.HasSuffix(r.URL.Path, "/4.png") {
 			s3test.Answer(w, r, 503, "SlowDown")
 			return true
@@ -78,8 +78,8 @@ func TestOneBadRecordDoesNotStopTheOthers_B7_B13(t *testing.T) {
 		return false
 	}
 	status, _, p = call(t, a, event("", "uploads/2.png", "uploads/4.png"))
-	if status != 503 || !strings.Contains(p.Detail, "2 of 2") || len(shelf.Puts()) != 6 {
-		t.Errorf("%d %+v after %d writes", status, p, len(shelf.Puts()))
+	if status != 503 || !strings.Contains(p.Detail, "2 of 2") || len(store.Puts()) != 6 {
+		t.Errorf("%d %+v after %d writes", status, p, len(store.Puts()))
 	}
 	if status, results, _ := call(t, a, event("", "uploads/1.png", "uploads/3.png")); status != 200 || len(results) != 2 {
 		t.Errorf("%d %+v", status, results)
@@ -89,11 +89,11 @@ func TestOneBadRecordDoesNotStopTheOthers_B7_B13(t *testing.T) {
 // A secret that is missing at the start, wrong for a while or rotated is read
 // again at each call; nothing but bad settings is remembered.
 func TestTheKeyIsReadAtUse_R19_R22_B17_B18(t *testing.T) {
-	shelf := new(s3test.Shelf)
-	shelf.Lay("uploads/p.png", "", phototest.PNG(phototest.Scene(30, 20)))
-	good := shelf.Open(t)
+	store := new(s3test.Server)
+	store.Add("uploads/p.png", "", phototest.PNG(phototest.Scene(30, 20)))
+	good := store.Start(t)
 	key, err := "", fmt.Errorf("not mounted")
-	a := fresh(t, shelf)
+	a := fresh(t, store)
 	a.store = &connection{secret: func(name string) (string, error) {
 		if name != storeSecret {
 			t.Errorf("asked for %q", name)
@@ -133,9 +133,9 @@ func TestSettings_R12(t *testing.T) {
 }
 
 func TestMissingOutputBucketIsOurs(t *testing.T) {
-	shelf := new(s3test.Shelf)
-	shelf.Lay("uploads/p.png", "", phototest.PNG(phototest.Scene(30, 20)))
-	a := fresh(t, shelf)
+	store := new(s3test.Server)
+	store.Add("uploads/p.png", "", phototest.PNG(phototest.Scene(30, 20)))
+	a := fresh(t, store)
 	a.output = "nowhere"
 	if status, _, p := call(t, a, event("", "uploads/p.png")); status != 503 || p.Code != "no_output_bucket" {
 		t.Errorf("%d %+v", status, p)

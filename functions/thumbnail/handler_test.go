@@ -25,8 +25,8 @@ func TestOnlyTheEventPlaneMayCall_B17(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	shelf := new(s3test.Shelf)
-	shelf.Lay("uploads/p.png", "", phototest.PNG(phototest.Scene(30, 20)))
+	store := new(s3test.Server)
+	store.Add("uploads/p.png", "", phototest.PNG(phototest.Scene(30, 20)))
 	key, body := strings.Repeat("k", 32), event("", "uploads/p.png")
 	knock := func(prepare func(http.Header)) (int, string) {
 		r := httptest.NewRequest("POST", "/", strings.NewReader(body))
@@ -53,13 +53,13 @@ func TestOnlyTheEventPlaneMayCall_B17(t *testing.T) {
 			t.Errorf("%s: %d %s", name, status, said)
 		}
 	}
-	if n := len(shelf.Puts()); n != 0 {
+	if n := len(store.Puts()); n != 0 {
 		t.Fatalf("%d writes for strangers", n)
 	}
 	if status, said := knock(good); status != 503 || !strings.Contains(said, "no_s3_key") {
 		t.Errorf("no store mounted: %d %s", status, said)
 	}
-	mount(storeSecret, shelf.Open(t))
+	mount(storeSecret, store.Start(t))
 	if status, said := knock(good); status != 200 || !strings.Contains(said, `"status":"made"`) {
 		t.Errorf("healed: %d %s", status, said)
 	}
@@ -67,12 +67,12 @@ func TestOnlyTheEventPlaneMayCall_B17(t *testing.T) {
 
 // Calls that come at once take turns: the second image is not read before the first one is out of memory.
 func TestOneImageInMemoryAtATime_B34(t *testing.T) {
-	shelf := new(s3test.Shelf)
+	store := new(s3test.Server)
 	for _, n := range []string{"a", "b", "c", "d"} {
-		shelf.Lay("uploads/"+n, "", phototest.PNG(phototest.Scene(200, 100)))
+		store.Add("uploads/"+n, "", phototest.PNG(phototest.Scene(200, 100)))
 	}
-	a := fresh(t, shelf)
-	shelf.Before = func(w http.ResponseWriter, r *http.Request) bool {
+	a := fresh(t, store)
+	store.Before = func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodGet && len(a.turn) != 1 {
 			t.Error("an image is read out of turn")
 		}
@@ -91,7 +91,7 @@ func TestOneImageInMemoryAtATime_B34(t *testing.T) {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	}
-	if n := len(shelf.Puts()); n != 12 {
+	if n := len(store.Puts()); n != 12 {
 		t.Errorf("%d writes", n)
 	}
 }

@@ -13,25 +13,25 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &impatient{Conn: c, stall: stallTimeout}, nil
+	return &stallConn{Conn: c, stall: stallTimeout}, nil
 }
 
-// impatient is a connection that breaks when nothing moves for a while. Both
+// stallConn is a connection that fails when no byte moves for the time of stall. Both
 // deadlines move with every byte: while a long body is written, the transport
 // has a read pending that must not give up.
-type impatient struct {
+type stallConn struct {
 	net.Conn
 	stall time.Duration
 }
 
-func (c *impatient) Read(p []byte) (int, error) {
+func (c *stallConn) Read(p []byte) (int, error) {
 	if err := c.SetDeadline(time.Now().Add(c.stall)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Read(p)
 }
 
-func (c *impatient) Write(p []byte) (int, error) {
+func (c *stallConn) Write(p []byte) (int, error) {
 	if err := c.SetDeadline(time.Now().Add(c.stall)); err != nil {
 		return 0, err
 	}

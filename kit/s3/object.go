@@ -61,7 +61,8 @@ func (o *Object) Bytes(limit int64) ([]byte, error) {
 	return b, nil
 }
 
-// Close gives the connection up, or back if the object was read to its end.
+// Close returns the connection to the pool if the object was read to its end,
+// and closes it otherwise.
 func (o *Object) Close() error { return o.body.Close() }
 
 // Stat asks what a key holds without reading it.

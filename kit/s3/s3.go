@@ -1,6 +1,5 @@
 // Package s3 reads and writes objects of an S3 store. It does not know what is
-// in them, and it never tries anything twice: whoever calls was called by a
-// queue that does.
+// in them, and it does not retry: the queue that called the function does.
 package s3
 
 import (
@@ -14,8 +13,8 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
-// The waits. A store that accepts a connection and then says nothing must not
-// hold a call until its own deadline.
+// Timeouts. A store that accepts a connection and then sends nothing must not
+// block a call until the call's own deadline.
 const (
 	connectTimeout = 5 * time.Second
 	answerTimeout  = 15 * time.Second // from the request's end to the answer's first byte

@@ -23,19 +23,19 @@ func open(t *testing.T, url string) *Client {
 	return c
 }
 
-func TestWhatIsPutIsGot(t *testing.T) {
+func TestClient_PutStatGet(t *testing.T) {
 	ctx := context.Background()
-	c := open(t, new(s3test.Shelf).Open(t))
+	c := open(t, new(s3test.Server).Start(t))
 	const key = "a b/my photo é+%41.jpg"
-	etag, err := c.Put(ctx, "shelf", key, "image/jpeg", map[string]string{"made-by": "me"}, []byte("bytes"))
+	etag, err := c.Put(ctx, "store", key, "image/jpeg", map[string]string{"made-by": "me"}, []byte("bytes"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	info, err := c.Stat(ctx, "shelf", key)
+	info, err := c.Stat(ctx, "store", key)
 	if err != nil || info.ETag != etag || info.Size != 5 || info.ContentType != "image/jpeg" || info.Meta["made-by"] != "me" {
 		t.Errorf("stat: %+v, %v", info, err)
 	}
-	o, err := c.Get(ctx, "shelf", key, etag)
+	o, err := c.Get(ctx, "store", key, etag)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,19 +48,19 @@ func TestWhatIsPutIsGot(t *testing.T) {
 	}
 }
 
-func TestFailuresHaveKinds(t *testing.T) {
+func TestClient_ErrorKinds(t *testing.T) {
 	ctx := context.Background()
 	var calls atomic.Int32
 	var deny atomic.Bool
-	s := &s3test.Shelf{Before: func(w http.ResponseWriter, r *http.Request) bool {
+	s := &s3test.Server{Before: func(w http.ResponseWriter, r *http.Request) bool {
 		calls.Add(1)
 		if deny.Load() {
 			s3test.Answer(w, r, 403, "SignatureDoesNotMatch")
 		}
 		return deny.Load()
 	}}
-	c := open(t, s.Open(t))
-	if _, err := c.Put(ctx, "shelf", "k", "text/plain", nil, []byte("x")); err != nil {
+	c := open(t, s.Start(t))
+	if _, err := c.Put(ctx, "store", "k", "text/plain", nil, []byte("x")); err != nil {
 		t.Fatal(err)
 	}
 	get := func(bucket, key, etag string) error {
@@ -76,20 +76,20 @@ func TestFailuresHaveKinds(t *testing.T) {
 			t.Errorf("%v: %s, want %s", err, f.Code, code)
 		}
 	}
-	check(get("shelf", "none", ""), fault.NotFound, "no_such_object")
+	check(get("store", "none", ""), fault.NotFound, "no_such_object")
 	check(get("nowhere", "none", ""), fault.NotFound, "no_such_bucket")
-	check(get("shelf", "k", "other"), fault.Conflict, "object_changed")
-	_, err := c.Stat(ctx, "shelf", "none")
+	check(get("store", "k", "other"), fault.Conflict, "object_changed")
+	_, err := c.Stat(ctx, "store", "none")
 	check(err, fault.NotFound, "no_such_object")
 	calls.Store(0)
 	deny.Store(true)
-	check(get("shelf", "k", ""), fault.Unavailable, "s3_denied")
+	check(get("store", "k", ""), fault.Unavailable, "s3_denied")
 	if n := calls.Load(); n != 1 {
 		t.Errorf("%d calls for one get: somebody tries again in secret", n)
 	}
 }
 
-func TestAStoreThatIsDownIsUnavailable(t *testing.T) {
+func TestClient_StoreDown(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func TestAStoreThatIsDownIsUnavailable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.Stat(context.Background(), "shelf", "k")
+	_, err = c.Stat(context.Background(), "store", "k")
 	if f := fault.Of(err); f.Kind != fault.Unavailable {
 		t.Errorf("%v", err)
 	}
@@ -108,32 +108,32 @@ func TestAStoreThatIsDownIsUnavailable(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err = c.Stat(ctx, "shelf", "k"); fault.Of(err).Kind != fault.Timeout {
+	if _, err = c.Stat(ctx, "store", "k"); fault.Of(err).Kind != fault.Timeout {
 		t.Errorf("%v", err)
 	}
 }
 
 // A store that stops in the middle of an object breaks the read.
-func TestAStallBreaksTheConnection(t *testing.T) {
+func TestDial_Stall(t *testing.T) {
 	here, there := net.Pipe()
 	defer there.Close()
-	_, err := (&impatient{Conn: here, stall: time.Millisecond}).Read(make([]byte, 1))
+	_, err := (&stallConn{Conn: here, stall: time.Millisecond}).Read(make([]byte, 1))
 	var timeout net.Error
 	if !errors.As(err, &timeout) || !timeout.Timeout() {
 		t.Errorf("%v", err)
 	}
 }
 
-func TestACutBodyIsUnavailable(t *testing.T) {
-	s := &s3test.Shelf{Before: func(w http.ResponseWriter, r *http.Request) bool {
+func TestObject_CutBody(t *testing.T) {
+	s := &s3test.Server{Before: func(w http.ResponseWriter, r *http.Request) bool {
 		w.Header().Set("Last-Modified", "Mon, 02 Nov 2026 10:00:00 GMT")
 		w.Header().Set("Content-Length", "10")
 		_, _ = w.Write([]byte("half"))
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}}
-	c := open(t, s.Open(t))
-	o, err := c.Get(context.Background(), "shelf", "k", "")
+	c := open(t, s.Start(t))
+	o, err := c.Get(context.Background(), "store", "k", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestACutBodyIsUnavailable(t *testing.T) {
 	}
 }
 
-func TestOpenNeedsAKeyAndTellsNone(t *testing.T) {
+func TestOpen_InvalidURL(t *testing.T) {
 	for _, bad := range []string{
 		"", "127.0.0.1:9000", "http://127.0.0.1:9000", "http://key@127.0.0.1:9000", "http://key:@127.0.0.1:9000",
 		"ftp://key:hush@host", "http://key:hush@", "http://key:hush@host/bucket", "http://key:hush@host:port", "http://key:hu%zzsh@host",

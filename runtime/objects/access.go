@@ -35,16 +35,16 @@ type Key struct {
 	Admin  bool
 }
 
-// may decides about one object, or about a listing with key as its prefix.
-func (k *Key) may(v Verb, bucket, key string) bool {
+// allows decides about one object, or about a listing with key as its prefix.
+func (k *Key) allows(v Verb, bucket, key string) bool {
 	return k.Admin || slices.ContainsFunc(k.Grants, func(g Grant) bool {
 		return g.Bucket == bucket && strings.HasPrefix(key, g.Prefix) && slices.Contains(g.Verbs, v)
 	})
 }
 
-// sees is true for a bucket the key has something to do with. Others are
+// allowsBucket is true for a bucket the key has something to do with. Others are
 // denied whether they exist or not.
-func (k *Key) sees(bucket string) bool {
+func (k *Key) allowsBucket(bucket string) bool {
 	return k.Admin || slices.ContainsFunc(k.Grants, func(g Grant) bool { return g.Bucket == bucket && len(g.Verbs) > 0 })
 }
 

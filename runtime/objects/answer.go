@@ -8,11 +8,13 @@ import (
 	"fnstore/runtime/objects/payload"
 )
 
-// call is what the guard knows of a request, for the code behind the front.
+// call is the state of one request, for the code behind the front.
 type call struct {
 	key    *Key
+	front  http.Handler
+	op     *operation
 	head   Verb // what the front needs the object's head for
-	when   Condition
+	when   condition
 	body   *payload.Body
 	header http.Header // of the response
 	status int         // of the last error that was given to the front; 0 none
@@ -84,7 +86,7 @@ func (a *answer) ReadFrom(r io.Reader) (int64, error) {
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // fail answers with an error in S3's form.
-func (a *answer) fail(r *http.Request, e *Error) {
+func (a *answer) fail(r *http.Request, e *apiError) {
 	if a.started {
 		return
 	}

@@ -20,7 +20,7 @@ func BenchmarkPut(b *testing.B) {
 			for range workers {
 				all.Go(func() {
 					for i := n.Add(1); i <= int64(b.N); i = n.Add(1) {
-						if _, err := s.Put(context.Background(), "box", fmt.Sprint(i), nil, strings.NewReader(body), 1<<10, nil); err != nil {
+						if _, err := putIf(s, context.Background(), "box", fmt.Sprint(i), nil, strings.NewReader(body), 1<<10, nil); err != nil {
 							b.Error(err)
 							return
 						}

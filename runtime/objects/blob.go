@@ -48,8 +48,8 @@ func (s *Store) mkdirs() error {
 	return errors.Join(syncDir(root), syncDir(s.Dir))
 }
 
-// summer is a reader that keeps the MD5 of what it gave, as the front's does.
-type summer interface{ Sum([]byte) []byte }
+// md5Reader is a reader that keeps the MD5 of what it gave, as the front's does.
+type md5Reader interface{ Sum([]byte) []byte }
 
 // write stores a body as a new blob and makes it durable. The blob is pending
 // until the caller settles it; size is what the client declared, -1 unknown.
@@ -58,7 +58,7 @@ type summer interface{ Sum([]byte) []byte }
 // means nothing, whole or not, so a rename would add nothing but a second
 // commit of the filesystem's journal and one folder where all inodes are made.
 func (s *Store) write(ctx context.Context, body io.Reader, size int64) (b blob, err error) {
-	if err := s.room(max(size, 0)); err != nil {
+	if err := s.checkFreeSpace(max(size, 0)); err != nil {
 		return b, err
 	}
 	b.id = newBlobID()
@@ -77,14 +77,14 @@ func (s *Store) write(ctx context.Context, body io.Reader, size int64) (b blob, 
 			}
 		}
 	}()
-	sum, hashed := body.(summer)
+	sum, hashed := body.(md5Reader)
 	var own hash.Hash
 	out := io.Writer(f)
 	if !hashed {
 		own = md5.New()
 		sum, out = own, io.MultiWriter(f, own)
 	}
-	if b.size, err = io.Copy(out, &limited{ctx, body, s.MaxObject}); err != nil {
+	if b.size, err = io.Copy(out, &limitedReader{ctx, body, s.MaxObject}); err != nil {
 		return b, err
 	}
 	b.md5 = sum.Sum(nil)
@@ -101,7 +101,7 @@ func (s *Store) write(ctx context.Context, body io.Reader, size int64) (b blob, 
 
 // link gives the bytes of a blob a second name: blobs never change, so a copy
 // needs no bytes of its own.
-func (s *Store) link(from Object) (blob, error) {
+func (s *Store) link(from object) (blob, error) {
 	b := blob{newBlobID(), from.Size, from.md5}
 	s.pending.Store(b.id, true)
 	err := os.Link(s.path(from.blob), s.path(b.id))
@@ -131,8 +131,8 @@ func (s *Store) remove(id blobID) {
 	}
 }
 
-// room checks that size more bytes leave MinFree on the disk.
-func (s *Store) room(size int64) error {
+// checkFreeSpace checks that size more bytes leave MinFree on the disk.
+func (s *Store) checkFreeSpace(size int64) error {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(s.Dir, &st); err != nil {
 		return fmt.Errorf("free disk: %w", err)
@@ -143,15 +143,15 @@ func (s *Store) room(size int64) error {
 	return nil
 }
 
-// limited stops a body that is longer than an object may be, or whose client
+// limitedReader stops a body that is longer than an object may be, or whose client
 // has gone.
-type limited struct {
+type limitedReader struct {
 	ctx  context.Context
 	r    io.Reader
 	left int64
 }
 
-func (l *limited) Read(p []byte) (int, error) {
+func (l *limitedReader) Read(p []byte) (int, error) {
 	if err := l.ctx.Err(); err != nil {
 		return 0, err
 	}

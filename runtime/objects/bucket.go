@@ -9,8 +9,8 @@ import (
 	"github.com/rclone/gofakes3"
 )
 
-// Bucket is a name that objects are kept under.
-type Bucket struct {
+// bucket is a name that objects are kept under.
+type bucket struct {
 	Name    string
 	Created time.Time
 }
@@ -37,22 +37,22 @@ func (s *Store) RemoveBucket(ctx context.Context, name string) error {
 	tag, err := s.Pool.Exec(ctx, `DELETE FROM objects.bucket WHERE name = $1`, name)
 	switch {
 	case isCode(err, foreignKey):
-		return ErrBucketNotEmpty
+		return errBucketNotEmpty
 	case err != nil:
 		return fmt.Errorf("remove bucket %s: %w", name, err)
 	case tag.RowsAffected() == 0:
-		return ErrNoSuchBucket
+		return errNoSuchBucket
 	}
 	return nil
 }
 
-// Buckets lists all buckets by name.
-func (s *Store) Buckets(ctx context.Context) ([]Bucket, error) {
+// buckets lists all buckets by name.
+func (s *Store) buckets(ctx context.Context) ([]bucket, error) {
 	rows, err := s.Pool.Query(ctx, `SELECT name, created_at FROM objects.bucket ORDER BY name`)
 	if err != nil {
 		return nil, fmt.Errorf("list buckets: %w", err)
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[Bucket])
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[bucket])
 }
 
 func (s *Store) bucketExists(ctx context.Context, name string) (ok bool, err error) {

@@ -12,27 +12,26 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Condition decides on a write while the key is locked. old is the object that
+// condition decides on a write while the key is locked. old is the object that
 // is there, nil without one.
-type Condition func(old *Object) error
+type condition func(old *object) error
 
 // change is one write to one key.
 type change struct {
-	name  string // of its event
-	when  Condition
-	next  *Object                             // nil removes
-	also  func(context.Context, pgx.Tx) error // joins the transaction
-	proof func(meta map[string]string) error  // runs before it, once the body was read
+	name   string // of its event
+	when   condition
+	next   *object                             // nil removes
+	also   func(context.Context, pgx.Tx) error // joins the transaction
+	verify func(meta map[string]string) error  // runs before it, once the body was read
 }
 
 // commitTime bounds a transaction. Once a body has arrived its change is
-// carried through even if the client leaves, so that the outcome is not left
-// to the moment the connection broke.
+// completed even if the client disconnects.
 const commitTime = 30 * time.Second
 
 // commit carries out a change: conditions, the row, OnChange and what else
 // joins, in one transaction. Writers of one key take turns.
-func (s *Store) commit(ctx context.Context, bucket, key string, c change) (o Object, err error) {
+func (s *Store) commit(ctx context.Context, bucket, key string, c change) (o object, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
 	defer cancel()
 	undo := func() {
@@ -78,7 +77,7 @@ func (s *Store) commit(ctx context.Context, bucket, key string, c change) (o Obj
 	}
 	s.at("followed")
 	if err := tx.Commit(ctx); err != nil {
-		if unknown(err) { // the commit may stand: Sweep asks the index later
+		if commitUnknown(err) { // the commit may stand: Sweep asks the index later
 			undo = func() {
 				if c.next != nil {
 					s.pending.Delete(c.next.blob)
@@ -101,11 +100,11 @@ func (s *Store) commit(ctx context.Context, bucket, key string, c change) (o Obj
 
 // lockKey waits for other writers of the key and reads what is there. The lock
 // is on the key, since a row that does not exist cannot be locked.
-func lockKey(ctx context.Context, tx pgx.Tx, bucket, key string) (*Object, error) {
+func lockKey(ctx context.Context, tx pgx.Tx, bucket, key string) (*object, error) {
 	h := fnv.New128a()
 	h.Write([]byte("objects\x00" + bucket + "\x00" + key))
 	id := int64(binary.BigEndian.Uint64(h.Sum(nil)))
-	o := Object{Bucket: bucket, Key: key}
+	o := object{Bucket: bucket, Key: key}
 	var batch pgx.Batch
 	batch.Queue(`SELECT pg_advisory_xact_lock($1)`, id)
 	batch.Queue(`SELECT blob, size, etag, meta, modified_at, sequencer FROM objects.object WHERE bucket = $1 AND key = $2`, bucket, []byte(key))
@@ -124,9 +123,9 @@ func lockKey(ctx context.Context, tx pgx.Tx, bucket, key string) (*Object, error
 	return &o, results.Close()
 }
 
-func upsert(ctx context.Context, tx pgx.Tx, o Object) (Object, error) {
+func upsert(ctx context.Context, tx pgx.Tx, o object) (object, error) {
 	if o.Meta == nil {
-		o.Meta = map[string]string{"Content-Type": DefaultContentType}
+		o.Meta = map[string]string{"Content-Type": defaultContentType}
 	}
 	err := tx.QueryRow(ctx, `
 		INSERT INTO objects.object AS o (bucket, key, blob, size, etag, meta, modified_at, sequencer)
@@ -136,7 +135,7 @@ func upsert(ctx context.Context, tx pgx.Tx, o Object) (Object, error) {
 		RETURNING modified_at, sequencer`,
 		o.Bucket, []byte(o.Key), o.blob, o.Size, o.md5, o.Meta).Scan(&o.Modified, &o.sequencer)
 	if isCode(err, foreignKey) {
-		return o, ErrNoSuchBucket
+		return o, errNoSuchBucket
 	}
 	if err != nil {
 		return o, fmt.Errorf("swap row: %w", err)
@@ -144,7 +143,7 @@ func upsert(ctx context.Context, tx pgx.Tx, o Object) (Object, error) {
 	return o, nil
 }
 
-func remove(ctx context.Context, tx pgx.Tx, o Object) (Object, error) {
+func remove(ctx context.Context, tx pgx.Tx, o object) (object, error) {
 	err := tx.QueryRow(ctx, `DELETE FROM objects.object WHERE bucket = $1 AND key = $2 RETURNING clock_timestamp(), nextval('objects.sequencer')`,
 		o.Bucket, []byte(o.Key)).Scan(&o.Modified, &o.sequencer)
 	if err != nil {
@@ -164,10 +163,10 @@ func isCode(err error, code string) bool {
 	return errors.As(err, &pg) && pg.Code == code
 }
 
-// unknown is true for a failed COMMIT that the server may have carried out: it
+// commitUnknown is true for a failed COMMIT that the server may have carried out: it
 // did not answer that it rolled back.
-func unknown(err error) bool {
+func commitUnknown(err error) bool {
 	var pg *pgconn.PgError
-	var ours *Error
+	var ours *apiError
 	return !errors.Is(err, pgx.ErrTxCommitRollback) && !errors.As(err, &pg) && !errors.As(err, &ours)
 }

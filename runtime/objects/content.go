@@ -8,8 +8,8 @@ import (
 	"github.com/rclone/gofakes3"
 )
 
-// shown is an Object in the front's words.
-func shown(o Object, contents io.ReadCloser) *gofakes3.Object {
+// frontObject is an object in the front's words.
+func frontObject(o object, contents io.ReadCloser) *gofakes3.Object {
 	meta := make(map[string]string, len(o.Meta)+1)
 	for k, v := range o.Meta {
 		meta[k] = v
@@ -28,9 +28,9 @@ type content struct {
 func (c *content) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, &c.LimitedReader) }
 func (c *content) Close() error                       { return c.file.Close() }
 
-// span makes offsets of a range (RFC 9110 section 14.1.2): an end beyond the
+// rangeOf makes offsets of a range (RFC 9110 section 14.1.2): an end beyond the
 // object is its end, a suffix longer than it is all of it.
-func span(want *gofakes3.ObjectRangeRequest, size int64) (from, n int64, err error) {
+func rangeOf(want *gofakes3.ObjectRangeRequest, size int64) (from, n int64, err error) {
 	switch {
 	case want == nil:
 		return 0, size, nil

@@ -40,13 +40,13 @@ func die(point string) {
 			select {}
 		}
 	}
-	_, err = s.Put(ctx, "box", "k", nil, strings.NewReader("new"), 3, nil)
+	_, err = putIf(s, ctx, "box", "k", nil, strings.NewReader("new"), 3, nil)
 	panic(err) // the point was never reached
 }
 
-// TestKilledAtAnyPoint kills a process in the middle of a PUT, at every step,
+// TestPut_KilledAtAnyPoint kills a process in the middle of a PUT, at every step,
 // and looks at what is left: the object and its event, or neither.
-func TestKilledAtAnyPoint(t *testing.T) {
+func TestPut_KilledAtAnyPoint(t *testing.T) {
 	for _, point := range []string{"written", "durable", "swapped", "followed", "committed"} {
 		t.Run(point, func(t *testing.T) {
 			url, pool := database(t)
@@ -82,7 +82,7 @@ func TestKilledAtAnyPoint(t *testing.T) {
 			if want := map[string]int{"old": 1, "new": 2}[value]; len(events) != want {
 				t.Errorf("events %q with the object %q", events, value)
 			}
-			if _, err := s.Sweep(t.Context()); err != nil {
+			if _, _, err := s.Sweep(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if n := blobs(t, c.Dir); n != 1 {

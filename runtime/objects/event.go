@@ -13,8 +13,8 @@ const (
 	Removed  = "ObjectRemoved:Delete"
 )
 
-// Event is one change of one object. A removed object's event speaks of what
-// was removed.
+// Event is one change of one object. The event of a removal describes
+// the removed object.
 type Event struct {
 	Name        string
 	Bucket      string
@@ -24,12 +24,12 @@ type Event struct {
 	ContentType string
 	Sequencer   string // hexadecimal of one width; the higher of one key is the later
 	At          time.Time
-	// CallID is the writer's own name for what follows, from the object's
-	// metadata x-amz-meta-call-id; empty when it gave none.
+	// CallID is the call id that the writer chose for the calls of this event,
+	// from the object's metadata x-amz-meta-call-id; empty when it gave none.
 	CallID string
 }
 
-func event(name string, o Object) Event {
+func event(name string, o object) Event {
 	return Event{
 		Name:        name,
 		Bucket:      o.Bucket,

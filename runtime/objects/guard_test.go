@@ -17,10 +17,10 @@ const secret = "a-secret-of-the-tests"
 
 func withKey(c *Config) { c.Keys = []Key{{ID: "admin", Secret: secret, Admin: true}} }
 
-// send signs a request and gives its status and the S3 code in its answer.
-func send(t *testing.T, h http.Handler, method, path, body string, headers ...string) (int, string) {
+// answerOf signs a request to a host and gives the answer.
+func answerOf(t *testing.T, h http.Handler, host, method, path, body string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
-	r := httptest.NewRequest(method, "http://store"+path, strings.NewReader(body))
+	r := httptest.NewRequest(method, "http://"+host+path, strings.NewReader(body))
 	r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
@@ -30,6 +30,13 @@ func send(t *testing.T, h http.Handler, method, path, body string, headers ...st
 	signed.URL.RawQuery = query // as it came, also when it is not sound
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, signed)
+	return w
+}
+
+// send signs a request and gives its status and the S3 code in its answer.
+func send(t *testing.T, h http.Handler, method, path, body string, headers ...string) (int, string) {
+	t.Helper()
+	w := answerOf(t, h, "127.0.0.1", method, path, body, headers...)
 	var e struct{ Code, RequestId string }
 	raw, _ := io.ReadAll(w.Result().Body)
 	if w.Code >= 400 && method != http.MethodHead {
@@ -45,7 +52,7 @@ func send(t *testing.T, h http.Handler, method, path, body string, headers ...st
 	return w.Code, e.Code
 }
 
-func TestTroubleIsAnS3Error(t *testing.T) {
+func TestGuard_ErrorsAreS3(t *testing.T) {
 	s := openStore(t, withKey, func(c *Config) {
 		c.OnChange = func(_ context.Context, _ pgx.Tx, ev Event) error {
 			switch ev.Key {
@@ -102,7 +109,7 @@ func TestTroubleIsAnS3Error(t *testing.T) {
 	}
 }
 
-func TestKeysAreChecked(t *testing.T) {
+func TestSetKeys_Invalid(t *testing.T) {
 	s := openStore(t)
 	for name, keys := range map[string][]Key{
 		"short id":     {{ID: "ab", Secret: secret}},
@@ -127,7 +134,7 @@ func FuzzGuard(f *testing.F) {
 	s := openStore(f, withKey)
 	h := s.Handler()
 	f.Fuzz(func(t *testing.T, method, path, query string) {
-		r := httptest.NewRequest(http.MethodGet, "http://store/", strings.NewReader("<a/>"))
+		r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1/", strings.NewReader("<a/>"))
 		r.Method, r.URL.Path, r.URL.RawQuery = method, path, query
 		r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
 		w := httptest.NewRecorder()

@@ -48,9 +48,9 @@ func partNumber(r *http.Request) (int, error) {
 	return n, nil
 }
 
-// atMost reads a count; what is no count, or more than the most, is the most.
+// parseLimit reads a count; what is no count, or more than the most, is the most.
 // A most of 0 bounds nothing and stands for 0.
-func atMost(v string, most int) int {
+func parseLimit(v string, most int) int {
 	n, err := strconv.Atoi(v)
 	if err != nil || n < 0 || most > 0 && n > most {
 		return most
@@ -58,8 +58,8 @@ func atMost(v string, most int) int {
 	return n
 }
 
-// tag reads an ETag; one that is no MD5 matches nothing.
-func tag(etag string) []byte {
+// decodeETag reads an ETag; one that is no MD5 matches nothing.
+func decodeETag(etag string) []byte {
 	sum, err := hex.DecodeString(strings.Trim(etag, `"`))
 	if err != nil {
 		return []byte(etag)
@@ -67,5 +67,5 @@ func tag(etag string) []byte {
 	return sum
 }
 
-// stamp writes a time as S3's XML has it.
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+// xmlTime writes a time as S3's XML has it.
+func xmlTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -13,16 +13,16 @@ const maxKey = 1024
 func CheckKey(key string) error {
 	switch {
 	case key == "" || !utf8.ValidString(key) || strings.ContainsRune(key, 0):
-		return ErrInvalidKey
+		return errInvalidKey
 	case len(key) > maxKey:
-		return ErrKeyTooLong
+		return errKeyTooLong
 	}
 	return nil
 }
 
-// after is the lowest byte string above everything that starts with prefix;
+// prefixEnd is the lowest byte string above everything that starts with prefix;
 // nil when there is none.
-func after(prefix []byte) []byte {
+func prefixEnd(prefix []byte) []byte {
 	for i := len(prefix) - 1; i >= 0; i-- {
 		if prefix[i] < 0xff {
 			next := append([]byte(nil), prefix[:i+1]...)

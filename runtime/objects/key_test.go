@@ -19,7 +19,7 @@ func FuzzKey(f *testing.F) {
 		if err := CheckKey(key); (err == nil) != ok {
 			t.Fatalf("%q: %v", key, err)
 		}
-		if end := after([]byte(key)); end != nil && (bytes.HasPrefix(end, []byte(key)) || bytes.Compare(end, append([]byte(key), 0xff)) <= 0) {
+		if end := prefixEnd([]byte(key)); end != nil && (bytes.HasPrefix(end, []byte(key)) || bytes.Compare(end, append([]byte(key), 0xff)) <= 0) {
 			t.Fatalf("%q ends at %q", key, end)
 		}
 	})

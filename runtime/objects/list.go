@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Listing asks for one page of a bucket, in byte order of the keys.
-type Listing struct {
+// listing asks for one page of a bucket, in byte order of the keys.
+type listing struct {
 	Bucket    string
 	Prefix    string
 	Delimiter string // keys that have it behind the prefix are rolled up
@@ -18,9 +18,9 @@ type Listing struct {
 	Max       int    // entries, both kinds together
 }
 
-// Page is the answer to a Listing.
-type Page struct {
-	Objects  []Object
+// page is the answer to a listing.
+type page struct {
+	Objects  []object
 	Prefixes []string // rolled up
 	Next     string   // the After of the next page; empty on the last one
 }
@@ -29,15 +29,15 @@ type Page struct {
 // query when nothing is rolled up, and at most one per rolled-up prefix.
 const maxRows = 256
 
-// List gives one page. It reads the keys of the page and no others: a rolled-up
+// list gives one page. It reads the keys of the page and no others: a rolled-up
 // prefix is skipped in the index, not read through.
-func (s *Store) List(ctx context.Context, l Listing) (Page, error) {
-	var p Page
+func (s *Store) list(ctx context.Context, l listing) (page, error) {
+	var p page
 	from := []byte(l.Prefix)
 	if a := string(append([]byte(l.After), 0)); l.After != "" && a > l.Prefix { // key || 0 is the next byte string
 		from = []byte(a)
 		if rolled, ok := l.rolledUp(l.After); ok && rolled == l.After {
-			from = after([]byte(rolled))
+			from = prefixEnd([]byte(rolled))
 		}
 	}
 	var last string
@@ -57,7 +57,7 @@ func (s *Store) List(ctx context.Context, l Listing) (Page, error) {
 			}
 			if prefix, ok := l.rolledUp(o.Key); ok {
 				p.Prefixes = append(p.Prefixes, prefix)
-				last, from = prefix, after([]byte(prefix))
+				last, from = prefix, prefixEnd([]byte(prefix))
 				if from == nil {
 					return p, nil
 				}
@@ -74,7 +74,7 @@ func (s *Store) List(ctx context.Context, l Listing) (Page, error) {
 }
 
 // rolledUp gives the prefix that stands for key in this listing.
-func (l Listing) rolledUp(key string) (string, bool) {
+func (l listing) rolledUp(key string) (string, bool) {
 	rest, ok := strings.CutPrefix(key, l.Prefix)
 	if !ok || l.Delimiter == "" {
 		return "", false
@@ -87,16 +87,16 @@ func (l Listing) rolledUp(key string) (string, bool) {
 }
 
 // rows reads up to n rows from a key on, in order, inside the prefix.
-func (s *Store) rows(ctx context.Context, l Listing, from []byte, n int) ([]Object, error) {
+func (s *Store) rows(ctx context.Context, l listing, from []byte, n int) ([]object, error) {
 	rows, err := s.Pool.Query(ctx, `
 		SELECT key, size, etag, modified_at FROM objects.object
 		WHERE bucket = $1 AND key >= $2 AND ($3::bytea IS NULL OR key < $3)
-		ORDER BY key LIMIT $4`, l.Bucket, from, after([]byte(l.Prefix)), n)
+		ORDER BY key LIMIT $4`, l.Bucket, from, prefixEnd([]byte(l.Prefix)), n)
 	if err != nil {
 		return nil, fmt.Errorf("list objects: %w", err)
 	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Object, error) {
-		o := Object{Bucket: l.Bucket}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (object, error) {
+		o := object{Bucket: l.Bucket}
 		var key []byte
 		err := row.Scan(&key, &o.Size, &o.md5, &o.Modified)
 		o.Key = string(key)

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestListAgreesWithASortedSlice compares pages of every size with the plain
+// TestList_EqualsSortedSlice compares pages of every size with the plain
 // definition: sort the keys, roll up, cut.
-func TestListAgreesWithASortedSlice(t *testing.T) {
+func TestList_EqualsSortedSlice(t *testing.T) {
 	s := openStore(t)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	parts := []string{"a", "b", "é", "~", "aa", "", ".", "..", "\U0010FFFF", "\x01", "+ %"}
@@ -35,9 +35,9 @@ func TestListAgreesWithASortedSlice(t *testing.T) {
 			want := rollUp(keys, prefix, delimiter)
 			for _, size := range []int{1, 2, 7, 1000} {
 				var got []string
-				l := Listing{Bucket: "box", Prefix: prefix, Delimiter: delimiter, Max: size}
+				l := listing{Bucket: "box", Prefix: prefix, Delimiter: delimiter, Max: size}
 				for {
-					p, err := s.List(t.Context(), l)
+					p, err := s.list(t.Context(), l)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -78,13 +78,13 @@ func rollUp(keys []string, prefix, delimiter string) (list []string) {
 	return list
 }
 
-func TestListStartsAfterAKey(t *testing.T) {
+func TestList_StartAfter(t *testing.T) {
 	s := openStore(t)
 	for _, k := range []string{"a", "b/1", "b/2", "c"} {
 		put(t, s, k, "x")
 	}
 	for after, want := range map[string]string{"": "[a c] [b/]", "a": "[c] [b/]", "b/": "[c] []", "b/1": "[c] [b/]", "b/2": "[c] []", "c": "[] []", "0": "[a c] [b/]"} {
-		p, err := s.List(t.Context(), Listing{Bucket: "box", Delimiter: "/", After: after, Max: 10})
+		p, err := s.list(t.Context(), listing{Bucket: "box", Delimiter: "/", After: after, Max: 10})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,8 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Object is what the index knows of one.
-type Object struct {
+// object is what the index knows of one.
+type object struct {
 	Bucket   string
 	Key      string
 	Size     int64             // bytes
@@ -28,34 +28,29 @@ type Object struct {
 }
 
 // ETag is the hexadecimal MD5 of the object's bytes, however it was uploaded.
-func (o Object) ETag() string { return hex.EncodeToString(o.md5) }
+func (o object) ETag() string { return hex.EncodeToString(o.md5) }
 
-// DefaultContentType is what an object without a type is served as, so that
+// defaultContentType is what an object without a type is served as, so that
 // nobody guesses one from its bytes.
-const DefaultContentType = "application/octet-stream"
+const defaultContentType = "application/octet-stream"
 
-// Put stores an object and replaces the one of that key. size is -1 when it is
-// not known. when, if not nil, sees the object that is there (nil without one)
-// inside the transaction; its error leaves everything as it was.
-func (s *Store) Put(ctx context.Context, bucket, key string, meta map[string]string, body io.Reader, size int64, when Condition) (Object, error) {
-	return s.put(ctx, bucket, key, meta, body, size, change{name: Put, when: when})
-}
-
-func (s *Store) put(ctx context.Context, bucket, key string, meta map[string]string, body io.Reader, size int64, c change) (Object, error) {
+// put stores an object and replaces the one of that key. size is -1 when it is
+// not known.
+func (s *Store) put(ctx context.Context, bucket, key string, meta map[string]string, body io.Reader, size int64, c change) (object, error) {
 	if err := errors.Join(CheckKey(key), checkMeta(meta)); err != nil {
-		return Object{}, err
+		return object{}, err
 	}
 	b, err := s.write(ctx, body, size)
 	if err != nil {
-		return Object{}, err
+		return object{}, err
 	}
-	if c.proof != nil {
-		if err := c.proof(meta); err != nil {
+	if c.verify != nil {
+		if err := c.verify(meta); err != nil {
 			s.discard(b)
-			return Object{}, err
+			return object{}, err
 		}
 	}
-	c.next = &Object{Bucket: bucket, Key: key, Size: b.size, Meta: meta, blob: b.id, md5: b.md5}
+	c.next = &object{Bucket: bucket, Key: key, Size: b.size, Meta: meta, blob: b.id, md5: b.md5}
 	return s.commit(ctx, bucket, key, c)
 }
 
@@ -67,44 +62,44 @@ func checkMeta(meta map[string]string) error {
 		}
 	}
 	if meta != nil && meta["Content-Type"] == "" {
-		meta["Content-Type"] = DefaultContentType
+		meta["Content-Type"] = defaultContentType
 	}
 	return nil
 }
 
-// Copy makes dst an object with the bytes of src and the metadata given.
-func (s *Store) Copy(ctx context.Context, srcBucket, srcKey, bucket, key string, meta map[string]string, when Condition) (Object, error) {
+// copyObject makes dst an object with the bytes of src and the metadata given.
+func (s *Store) copyObject(ctx context.Context, srcBucket, srcKey, bucket, key string, meta map[string]string, when condition) (object, error) {
 	if err := errors.Join(CheckKey(key), checkMeta(meta)); err != nil {
-		return Object{}, err
+		return object{}, err
 	}
-	src, f, err := s.Open(ctx, srcBucket, srcKey)
+	src, f, err := s.openObject(ctx, srcBucket, srcKey)
 	if err != nil {
-		return Object{}, err
+		return object{}, err
 	}
 	defer f.Close()
 	b, err := s.link(src)
 	if err != nil { // replaced meanwhile, or a filesystem without links: f still has the bytes
 		if b, err = s.write(ctx, f, src.Size); err != nil {
-			return Object{}, err
+			return object{}, err
 		}
 	}
-	next := &Object{Bucket: bucket, Key: key, Size: b.size, Meta: meta, blob: b.id, md5: b.md5}
+	next := &object{Bucket: bucket, Key: key, Size: b.size, Meta: meta, blob: b.id, md5: b.md5}
 	return s.commit(ctx, bucket, key, change{name: Copied, when: when, next: next})
 }
 
-// Remove deletes an object. One that is not there is a success without event.
-func (s *Store) Remove(ctx context.Context, bucket, key string, when Condition) error {
+// removeObject deletes an object. One that is not there is a success without event.
+func (s *Store) removeObject(ctx context.Context, bucket, key string, when condition) error {
 	_, err := s.commit(ctx, bucket, key, change{name: Removed, when: when})
 	return err
 }
 
-// Stat finds an object: ErrNoSuchKey without one.
-func (s *Store) Stat(ctx context.Context, bucket, key string) (Object, error) {
-	o := Object{Bucket: bucket, Key: key}
+// stat finds an object: errNoSuchKey without one.
+func (s *Store) stat(ctx context.Context, bucket, key string) (object, error) {
+	o := object{Bucket: bucket, Key: key}
 	err := s.Pool.QueryRow(ctx, `SELECT blob, size, etag, meta, modified_at, sequencer FROM objects.object WHERE bucket = $1 AND key = $2`,
 		bucket, []byte(key)).Scan(&o.blob, &o.Size, &o.md5, &o.Meta, &o.Modified, &o.sequencer)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return o, ErrNoSuchKey
+		return o, errNoSuchKey
 	}
 	if err != nil {
 		return o, fmt.Errorf("find object: %w", err)
@@ -112,12 +107,12 @@ func (s *Store) Stat(ctx context.Context, bucket, key string) (Object, error) {
 	return o, nil
 }
 
-// Open finds an object and opens its bytes. The file goes on giving them after
+// openObject finds an object and opens its bytes. The file goes on giving them after
 // the object was replaced or removed.
-func (s *Store) Open(ctx context.Context, bucket, key string) (Object, *os.File, error) {
+func (s *Store) openObject(ctx context.Context, bucket, key string) (object, *os.File, error) {
 	var last blobID
 	for {
-		o, err := s.Stat(ctx, bucket, key)
+		o, err := s.stat(ctx, bucket, key)
 		if err != nil {
 			return o, nil, err
 		}

@@ -1,15 +1,13 @@
-// Package objects keeps objects: their bytes in files that no key ever names,
-// their index in Postgres. An object, its index row and what follows from the
-// change commit in one transaction, and clients speak S3 to it. It does not
-// know what follows: whoever opens a Store says so with OnChange.
+// Package objects is an S3 object store: bytes in files with random names, the
+// index in Postgres. An object, its index row and the rows that Config.OnChange
+// writes commit in one transaction. The package does not know what OnChange does.
 //
-// What one PUT does, and what is left when the process dies at that point:
+// The steps of a PUT, and what a crash after each leaves:
 //
-//	bytes -> blobs/xx/<blob>, fsync     an orphan, removed by Sweep
-//	BEGIN, lock the key, conditions     an orphan
-//	swap the row, OnChange              an orphan; the old object stands
-//	COMMIT                              the new object and what follows from it,
-//	                                    the old blob an orphan
+//	write blobs/xx/<blob>, fsync        an orphan file, removed by Sweep
+//	BEGIN, lock the key, conditions     an orphan file
+//	replace the row, OnChange           an orphan file; the old object stays
+//	COMMIT                              the new object; the old blob is an orphan
 //	remove the old blob                 nothing
 package objects
 
@@ -43,7 +41,7 @@ const (
 	DefaultOrphanAge = time.Hour
 )
 
-// Config says where a Store keeps what, and who hears of it.
+// Config is what Open needs.
 type Config struct {
 	Pool *pgxpool.Pool // a database with Migrations applied
 	Dir  string        // the blobs; made when missing
@@ -52,11 +50,15 @@ type Config struct {
 	// row was swapped. Its error undoes the change and fails the request.
 	OnChange func(ctx context.Context, tx pgx.Tx, ev Event) error
 
-	// AfterChange is called after the commit, outside of it: for a hint to
-	// whoever waits. It may be missed when the process dies in between.
+	// AfterChange is called after the commit, to wake a reader of what OnChange
+	// wrote. A crash between the two skips it.
 	AfterChange func(ev Event)
 
-	Keys      []Key         // access keys; none lets nobody in
+	// Domains are host names under which buckets are addressed as
+	// BUCKET.name, beside localhost. Requests for other hosts are refused.
+	Domains []string
+
+	Keys      []Key         // access keys; without any, every request is refused
 	MaxObject int64         // bytes of one object
 	MinFree   int64         // bytes of disk that uploads must leave free
 	UploadAge time.Duration // an upload in parts is dropped this long after its last part
@@ -69,6 +71,7 @@ type Store struct {
 	Config
 	lock    *os.File
 	keys    keyring
+	domains domains
 	pending sync.Map // blobs that are written and not yet committed
 	at      func(point string)
 }
@@ -76,7 +79,7 @@ type Store struct {
 // ErrInUse is returned by Open when another Store has the folder.
 var ErrInUse = errors.New("another store uses this folder")
 
-// Open makes the folders and takes the lock on them. Close it when done.
+// openObject makes the folders and takes the lock on them. Close it when done.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.MaxObject == 0 {
 		c.MaxObject = DefaultMaxObject
@@ -100,13 +103,17 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		c.AfterChange = func(Event) {}
 	}
 	s := &Store{Config: c, at: func(string) {}}
+	var err error
+	if s.domains, err = newDomains(c.Domains); err != nil {
+		return nil, err
+	}
 	if err := s.SetKeys(c.Keys); err != nil {
 		return nil, err
 	}
 	if err := s.mkdirs(); err != nil {
 		return nil, fmt.Errorf("open object store: %w", err)
 	}
-	if err := s.take(); err != nil {
+	if err := s.lockDir(); err != nil {
 		return nil, fmt.Errorf("open object store %s: %w", c.Dir, err)
 	}
 	if err := c.Pool.Ping(ctx); err != nil {
@@ -116,9 +123,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	return s, nil
 }
 
-// take locks the folder. The kernel lets go of the lock when the process ends,
+// lockDir locks the folder. The kernel releases the lock when the process ends,
 // however it ends.
-func (s *Store) take() error {
+func (s *Store) lockDir() error {
 	f, err := os.OpenFile(filepath.Join(s.Dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
@@ -131,5 +138,5 @@ func (s *Store) take() error {
 	return nil
 }
 
-// Close lets go of the folder. It does not close the pool.
+// Close releases the folder. It does not close the pool.
 func (s *Store) Close() error { return s.lock.Close() }

@@ -70,9 +70,14 @@ func openStore(t testing.TB, edit ...func(*Config)) *Store {
 	return s
 }
 
-func put(t testing.TB, s *Store, key, value string) Object {
+// putIf stores an object if the condition holds; nil holds.
+func putIf(s *Store, ctx context.Context, bucket, key string, meta map[string]string, body io.Reader, size int64, when condition) (object, error) {
+	return s.put(ctx, bucket, key, meta, body, size, change{name: Put, when: when})
+}
+
+func put(t testing.TB, s *Store, key, value string) object {
 	t.Helper()
-	o, err := s.Put(t.Context(), "box", key, nil, strings.NewReader(value), int64(len(value)), nil)
+	o, err := putIf(s, t.Context(), "box", key, nil, strings.NewReader(value), int64(len(value)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +86,7 @@ func put(t testing.TB, s *Store, key, value string) Object {
 
 func get(t testing.TB, s *Store, key string) string {
 	t.Helper()
-	_, f, err := s.Open(t.Context(), "box", key)
+	_, f, err := s.openObject(t.Context(), "box", key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,15 +125,15 @@ func events(t testing.TB, pool *pgxpool.Pool) []string {
 	return list
 }
 
-func TestEventsCommitWithTheirChange(t *testing.T) {
+func TestCommit_EventWithChange(t *testing.T) {
 	s := openStore(t)
 	put(t, s, "a", "one")
 	put(t, s, "a", "two")
-	if _, err := s.Copy(t.Context(), "box", "a", "box", "b", nil, nil); err != nil {
+	if _, err := s.copyObject(t.Context(), "box", "a", "box", "b", nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // the second finds nothing, and says nothing
-		if err := s.Remove(t.Context(), "box", "a", nil); err != nil {
+		if err := s.removeObject(t.Context(), "box", "a", nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -144,7 +149,7 @@ func TestEventsCommitWithTheirChange(t *testing.T) {
 	}
 }
 
-func TestAFailureOfWhatFollowsUndoesTheChange(t *testing.T) {
+func TestCommit_OnChangeFails(t *testing.T) {
 	for name, fail := range map[string]func() error{
 		"error": func() error { return errors.New("no room in the queue") },
 		"panic": func() error { panic("no room in the queue") },
@@ -168,18 +173,18 @@ func TestAFailureOfWhatFollowsUndoesTheChange(t *testing.T) {
 				}
 			}
 			try("put", func() error {
-				_, err := s.Put(t.Context(), "box", "a", nil, strings.NewReader("new"), 3, nil)
+				_, err := putIf(s, t.Context(), "box", "a", nil, strings.NewReader("new"), 3, nil)
 				return err
 			})
 			try("first put", func() error {
-				_, err := s.Put(t.Context(), "box", "b", nil, strings.NewReader("new"), 3, nil)
+				_, err := putIf(s, t.Context(), "box", "b", nil, strings.NewReader("new"), 3, nil)
 				return err
 			})
-			try("remove", func() error { return s.Remove(t.Context(), "box", "a", nil) })
+			try("remove", func() error { return s.removeObject(t.Context(), "box", "a", nil) })
 			if got := get(t, s, "a"); got != "old" {
 				t.Errorf("the object is %q now", got)
 			}
-			if _, err := s.Stat(t.Context(), "box", "b"); !errors.Is(err, ErrNoSuchKey) {
+			if _, err := s.stat(t.Context(), "box", "b"); !errors.Is(err, errNoSuchKey) {
 				t.Errorf("stat b: %v", err)
 			}
 			if got := events(t, s.Pool); len(got) != 1 {
@@ -192,7 +197,7 @@ func TestAFailureOfWhatFollowsUndoesTheChange(t *testing.T) {
 	}
 }
 
-func TestReadersSeeOneWholeValueWhileItIsReplaced(t *testing.T) {
+func TestOpenObject_WhileReplaced(t *testing.T) {
 	s := openStore(t)
 	value := func(i int) string { return strings.Repeat(fmt.Sprintf("%08d", i), 10_000) }
 	put(t, s, "k", value(0))
@@ -202,7 +207,7 @@ func TestReadersSeeOneWholeValueWhileItIsReplaced(t *testing.T) {
 	for range 4 {
 		readers.Go(func() {
 			for {
-				_, f, err := s.Open(context.Background(), "box", "k")
+				_, f, err := s.openObject(context.Background(), "box", "k")
 				if err != nil {
 					t.Error(err)
 					return
@@ -232,21 +237,21 @@ func TestReadersSeeOneWholeValueWhileItIsReplaced(t *testing.T) {
 	}
 }
 
-func TestOneOfManyRacingCreatorsWins(t *testing.T) {
+func TestCommit_OneCreatorWins(t *testing.T) {
 	s := openStore(t)
 	var wins atomic.Int64
 	var all sync.WaitGroup
 	for i := range 40 {
 		all.Go(func() {
-			_, err := s.Put(context.Background(), "box", "k", nil, strings.NewReader(fmt.Sprint(i)), -1, func(old *Object) error {
+			_, err := putIf(s, context.Background(), "box", "k", nil, strings.NewReader(fmt.Sprint(i)), -1, func(old *object) error {
 				if old != nil {
-					return ErrPrecondition
+					return errPrecondition
 				}
 				return nil
 			})
 			if err == nil {
 				wins.Add(1)
-			} else if !errors.Is(err, ErrPrecondition) {
+			} else if !errors.Is(err, errPrecondition) {
 				t.Error(err)
 			}
 		})
@@ -257,45 +262,45 @@ func TestOneOfManyRacingCreatorsWins(t *testing.T) {
 	}
 }
 
-func TestSweepRemovesOrphansAndNothingElse(t *testing.T) {
+func TestSweep_OrphansOnly(t *testing.T) {
 	s := openStore(t)
 	put(t, s, "kept", "kept")
-	u, err := s.Begin(t.Context(), "box", "up", map[string]string{})
+	u, err := s.beginMultipart(t.Context(), "box", "up", map[string]string{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.PutPart(t.Context(), u, 1, strings.NewReader("part"), 4, nil); err != nil {
+	if _, err := s.storePart(t.Context(), u, 1, strings.NewReader("part"), 4, nil); err != nil {
 		t.Fatal(err)
 	}
 	orphan, err := s.write(t.Context(), strings.NewReader("orphan"), 6)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := s.Sweep(t.Context()); err != nil || n != (Swept{}) {
-		t.Fatalf("a pending blob: swept %+v, %v", n, err)
+	if uploads, orphans, err := s.Sweep(t.Context()); err != nil || uploads+orphans != 0 {
+		t.Fatalf("a pending blob: swept %d, %d, %v", uploads, orphans, err)
 	}
 	s.pending.Delete(orphan.id)
-	if n, err := s.Sweep(t.Context()); err != nil || n != (Swept{Blobs: 1}) {
-		t.Errorf("an orphan: swept %+v, %v", n, err)
+	if uploads, orphans, err := s.Sweep(t.Context()); err != nil || uploads != 0 || orphans != 1 {
+		t.Errorf("an orphan: swept %d, %d, %v", uploads, orphans, err)
 	}
 	if _, err := s.Pool.Exec(t.Context(), `UPDATE objects.upload SET touched_at = now() - interval '25 hours'`); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := s.Sweep(t.Context()); err != nil || n != (Swept{Uploads: 1, Blobs: 1}) {
-		t.Errorf("a left upload: swept %+v, %v", n, err)
+	if uploads, orphans, err := s.Sweep(t.Context()); err != nil || uploads != 1 || orphans != 1 {
+		t.Errorf("a left upload: swept %d, %d, %v", uploads, orphans, err)
 	}
 	if got := get(t, s, "kept"); got != "kept" {
 		t.Errorf("kept is %q", got)
 	}
 }
 
-func TestAnUploadInPartsOutlivesARestart(t *testing.T) {
+func TestMultipart_Restart(t *testing.T) {
 	s := openStore(t)
-	u, err := s.Begin(t.Context(), "box", "big", map[string]string{"Content-Type": "text/plain"})
+	u, err := s.beginMultipart(t.Context(), "box", "big", map[string]string{"Content-Type": "text/plain"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	two, err := s.PutPart(t.Context(), u, 2, strings.NewReader("world"), 5, nil)
+	two, err := s.storePart(t.Context(), u, 2, strings.NewReader("world"), 5, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,27 +309,27 @@ func TestAnUploadInPartsOutlivesARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if u, err = s.upload(t.Context(), u.ID, "box", "big"); err != nil {
+	if u, err = s.findMultipart(t.Context(), u.ID, "box", "big"); err != nil {
 		t.Fatal(err)
 	}
-	one, err := s.PutPart(t.Context(), u, 1, strings.NewReader("hello "), 6, nil)
+	one, err := s.storePart(t.Context(), u, 1, strings.NewReader("hello "), 6, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Finish(t.Context(), u, []Part{two, one}, nil, nil); !errors.Is(err, ErrPartOrder) {
+	if _, err := s.complete(t.Context(), u, completion{parts: []part{two, one}, size: -1}); !errors.Is(err, errPartOrder) {
 		t.Errorf("parts out of order: %v", err)
 	}
-	if _, err := s.Finish(t.Context(), u, []Part{{Number: 1, md5: two.md5}}, nil, nil); !errors.Is(err, ErrInvalidPart) {
+	if _, err := s.complete(t.Context(), u, completion{parts: []part{{Number: 1, md5: two.md5}}, size: -1}); !errors.Is(err, errInvalidPart) {
 		t.Errorf("another part's ETag: %v", err)
 	}
-	etag, err := s.Finish(t.Context(), u, []Part{one, two}, nil, nil)
+	etag, err := s.complete(t.Context(), u, completion{parts: []part{one, two}, size: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u, err = s.upload(t.Context(), u.ID, "box", "big"); err != nil {
+	if u, err = s.findMultipart(t.Context(), u.ID, "box", "big"); err != nil {
 		t.Fatal(err)
 	}
-	again, err := s.Finish(t.Context(), u, []Part{one, two}, nil, nil)
+	again, err := s.complete(t.Context(), u, completion{parts: []part{one, two}, size: -1})
 	if err != nil || again != etag {
 		t.Errorf("asked again: %q, %v; want %q", again, err, etag)
 	}
@@ -339,29 +344,29 @@ func TestAnUploadInPartsOutlivesARestart(t *testing.T) {
 	}
 }
 
-func TestAFolderServesOneStore(t *testing.T) {
+func TestOpen_FolderInUse(t *testing.T) {
 	s := openStore(t)
 	if _, err := Open(t.Context(), s.Config); !errors.Is(err, ErrInUse) {
 		t.Errorf("second store: %v", err)
 	}
 }
 
-func TestLimits(t *testing.T) {
+func TestPut_Limits(t *testing.T) {
 	s := openStore(t, func(c *Config) { c.MaxObject = 10 })
-	_, err := s.Put(t.Context(), "box", "k", nil, strings.NewReader("eleven bytes"), -1, nil)
-	var e *Error
+	_, err := putIf(s, t.Context(), "box", "k", nil, strings.NewReader("eleven bytes"), -1, nil)
+	var e *apiError
 	if !errors.As(err, &e) || e.Code != "EntityTooLarge" {
 		t.Errorf("a long body: %v", err)
 	}
 	s.MinFree = 1 << 62
-	if _, err := s.Put(t.Context(), "box", "k", nil, strings.NewReader("x"), 1, nil); !errors.Is(err, ErrFull) {
+	if _, err := putIf(s, t.Context(), "box", "k", nil, strings.NewReader("x"), 1, nil); !errors.Is(err, ErrFull) {
 		t.Errorf("a full disk: %v", err)
 	}
 	if n := blobs(t, s.Dir); n != 0 {
 		t.Errorf("%d blobs are left", n)
 	}
 	s.MinFree = 1
-	if _, err := s.Put(t.Context(), "nowhere", "k", nil, strings.NewReader("x"), 1, nil); !errors.Is(err, ErrNoSuchBucket) {
+	if _, err := putIf(s, t.Context(), "nowhere", "k", nil, strings.NewReader("x"), 1, nil); !errors.Is(err, errNoSuchBucket) {
 		t.Errorf("no bucket: %v", err)
 	}
 	if err := s.MakeBucket(t.Context(), "box"); err != nil {
@@ -374,15 +379,15 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-func TestALostBlobIsAnErrorAndNotAMissingKey(t *testing.T) {
+func TestOpenObject_LostBlob(t *testing.T) {
 	s := openStore(t)
 	o := put(t, s, "k", "value")
-	stored, err := s.Stat(t.Context(), "box", "k")
+	stored, err := s.stat(t.Context(), "box", "k")
 	if err != nil || stored.ETag() != o.ETag() {
 		t.Fatal(stored, err)
 	}
 	s.remove(stored.blob)
-	if _, _, err := s.Open(t.Context(), "box", "k"); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoSuchKey) {
+	if _, _, err := s.openObject(t.Context(), "box", "k"); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoSuchKey) {
 		t.Errorf("open: %v", err)
 	}
 }

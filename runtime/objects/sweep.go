@@ -13,38 +13,33 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Swept counts what a sweep removed.
-type Swept struct {
-	Uploads int // in parts, begun and left
-	Blobs   int // that no row names
-}
-
-// Sweep drops uploads that nobody goes on with, and blobs that no row names:
-// what a kill left behind. It asks the index about files, never the other way
-// round, so a row can not lose its blob to it.
-func (s *Store) Sweep(ctx context.Context) (n Swept, err error) {
+// Sweep deletes multipart uploads older than UploadAge, and blobs that no row
+// names, as a crash leaves them. It asks the index about files, never the other way
+// round, so a row can not lose its blob to it. It returns how many of each it
+// removed.
+func (s *Store) Sweep(ctx context.Context) (uploads, blobs int, err error) {
 	rows, err := s.Pool.Exec(ctx, `DELETE FROM objects.upload WHERE touched_at < now() - $1::interval`, s.UploadAge)
 	if err != nil {
-		return n, fmt.Errorf("sweep uploads: %w", err)
+		return uploads, blobs, fmt.Errorf("sweep uploads: %w", err)
 	}
-	n.Uploads = int(rows.RowsAffected())
+	uploads = int(rows.RowsAffected())
 	dirs, err := os.ReadDir(filepath.Join(s.Dir, "blobs"))
 	if err != nil {
-		return n, fmt.Errorf("sweep blobs: %w", err)
+		return uploads, blobs, fmt.Errorf("sweep blobs: %w", err)
 	}
 	for _, d := range dirs {
 		k, err := s.sweepDir(ctx, filepath.Join(s.Dir, "blobs", d.Name()))
 		if err != nil {
-			return n, fmt.Errorf("sweep blobs: %w", err)
+			return uploads, blobs, fmt.Errorf("sweep blobs: %w", err)
 		}
-		n.Blobs += k
+		blobs += k
 	}
-	return n, nil
+	return uploads, blobs, nil
 }
 
 // sweepDir removes the orphans of one folder. A file is one when it is old, it
-// was not pending before the index was asked, and the index does not know it.
-// Age covers the commit whose outcome nobody heard.
+// was not pending before the index was read, and no row names it. The age
+// covers a commit whose outcome is not known yet.
 func (s *Store) sweepDir(ctx context.Context, dir string) (int, error) {
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -73,7 +68,8 @@ func (s *Store) sweepDir(ctx context.Context, dir string) (int, error) {
 	}
 	rows, err := s.Pool.Query(ctx, `
 		SELECT blob FROM objects.object WHERE blob = ANY ($1::uuid[])
-		UNION ALL SELECT blob FROM objects.part WHERE blob = ANY ($1::uuid[])`, ids)
+		UNION ALL SELECT blob FROM objects.part WHERE blob = ANY ($1::uuid[])
+		UNION ALL SELECT blob FROM objects.body WHERE blob = ANY ($1::uuid[])`, ids)
 	if err != nil {
 		return 0, err
 	}
@@ -100,12 +96,12 @@ func (s *Store) SweepEvery(ctx context.Context, period time.Duration) {
 	tick := time.NewTicker(period)
 	defer tick.Stop()
 	for {
-		n, err := s.Sweep(ctx)
+		uploads, blobs, err := s.Sweep(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
 			s.Log.Error("sweep of the object store", "cause", err)
-		case n != (Swept{}):
-			s.Log.Info("swept the object store", "uploads", n.Uploads, "blobs", n.Blobs)
+		case uploads+blobs > 0:
+			s.Log.Info("swept the object store", "uploads", uploads, "blobs", blobs)
 		}
 		select {
 		case <-ctx.Done():

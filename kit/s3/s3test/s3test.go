@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// Shelf is a store. Its zero value is empty and open to the key "key".
-type Shelf struct {
+// Server is a store. Its zero value is empty and open to the key "key".
+type Server struct {
 	// Before, if set, sees every request before it is served, and answers it
 	// itself when it returns true.
 	Before func(http.ResponseWriter, *http.Request) bool
@@ -35,16 +35,16 @@ type item struct {
 	body   []byte
 }
 
-// Open serves the shelf until the test ends and gives the URL with its key.
-func (s *Shelf) Open(t testing.TB) string {
+// Start serves the store until the test ends and gives the URL with its key.
+func (s *Server) Start(t testing.TB) string {
 	t.Helper()
 	srv := httptest.NewServer(s)
 	t.Cleanup(srv.Close)
 	return strings.Replace(srv.URL, "http://", "http://key:s%2Fcret@", 1)
 }
 
-// Lay puts an object there without a request; path is bucket/key.
-func (s *Shelf) Lay(path, contentType string, body []byte) (etag string) {
+// Add puts an object there without a request; path is bucket/key.
+func (s *Server) Add(path, contentType string, body []byte) (etag string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	etag = fmt.Sprintf("%x", md5.Sum(body))
@@ -52,15 +52,15 @@ func (s *Shelf) Lay(path, contentType string, body []byte) (etag string) {
 	return etag
 }
 
-// Take removes an object.
-func (s *Shelf) Take(path string) {
+// Remove removes an object.
+func (s *Server) Remove(path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.items, "/"+path)
 }
 
-// At gives an object's headers and bytes.
-func (s *Shelf) At(path string) (http.Header, []byte, bool) {
+// Object gives an object's headers and bytes.
+func (s *Server) Object(path string) (http.Header, []byte, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i, ok := s.items["/"+path]
@@ -68,7 +68,7 @@ func (s *Shelf) At(path string) (http.Header, []byte, bool) {
 }
 
 // Paths lists what is there, as bucket/key, sorted.
-func (s *Shelf) Paths() []string {
+func (s *Server) Paths() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []string
@@ -80,20 +80,20 @@ func (s *Shelf) Paths() []string {
 }
 
 // Puts lists the objects written over HTTP, in order.
-func (s *Shelf) Puts() []string {
+func (s *Server) Puts() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.puts)
 }
 
-func (s *Shelf) put(path string, h http.Header, body []byte) {
+func (s *Server) put(path string, h http.Header, body []byte) {
 	if s.items == nil {
 		s.items = map[string]item{}
 	}
 	s.items["/"+path] = item{h, body}
 }
 
-func (s *Shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.Before != nil && s.Before(w, r) {
 		return
 	}
@@ -111,7 +111,7 @@ func (s *Shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Shelf) receive(w http.ResponseWriter, r *http.Request) {
+func (s *Server) receive(w http.ResponseWriter, r *http.Request) {
 	b, err := io.ReadAll(r.Body)
 	sum := md5.Sum(b)
 	if err != nil || r.Header.Get("Content-Md5") != base64.StdEncoding.EncodeToString(sum[:]) {
@@ -129,7 +129,7 @@ func (s *Shelf) receive(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Etag", h.Get("Etag"))
 }
 
-func (s *Shelf) give(w http.ResponseWriter, r *http.Request) {
+func (s *Server) give(w http.ResponseWriter, r *http.Request) {
 	i, ok := s.items[r.URL.Path]
 	if !ok {
 		Answer(w, r, 404, "NoSuchKey")

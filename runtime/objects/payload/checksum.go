@@ -39,8 +39,8 @@ type checksum struct {
 
 func (c *checksum) header() string { return http.CanonicalHeaderKey(prefix + c.name) }
 
-// prove returns io.EOF when the bytes hashed so far are the promised ones.
-func (c *checksum) prove() error {
+// verify returns io.EOF when the bytes hashed so far are the promised ones.
+func (c *checksum) verify() error {
 	want, err := base64.StdEncoding.DecodeString(c.want)
 	if err != nil || len(want) != c.hash.Size() {
 		return refuse(http.StatusBadRequest, "InvalidRequest", "the value of x-amz-checksum-%s is not a checksum", c.name)
@@ -85,11 +85,11 @@ func fromTrailers(names []string) (*checksum, error) {
 	return found, nil
 }
 
-// Whole gives a way to check all bytes of an object against a checksum in
+// FullObject gives a way to check all bytes of an object against a checksum in
 // headers, for an object that is put together from parts; nil when there is
 // nothing to check. A checksum of the parts' checksums says nothing about the
 // bytes that the parts' own checks did not say, and is passed over.
-func Whole(h http.Header) func(io.Reader) (io.Reader, func() error) {
+func FullObject(h http.Header) func(io.Reader) (io.Reader, func() error) {
 	sum, err := fromHeaders(h)
 	full := h.Get(prefix+"Type") == "FULL_OBJECT" || sum != nil && sum.name == "crc64nvme"
 	if err == nil && (sum == nil || !full) {

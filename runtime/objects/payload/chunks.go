@@ -31,7 +31,7 @@ type chunks struct {
 	left    int64             // bytes of this chunk still to come
 	sig     string            // the signature this chunk claims
 	hash    hash.Hash
-	open    bool // inside a chunk, so a CRLF and its proof follow
+	open    bool // inside a chunk, so a CRLF and its signature is due
 	err     error
 }
 
@@ -55,13 +55,13 @@ func (c *chunks) Read(p []byte) (int, error) {
 		c.hash.Write(p[:n])
 	}
 	if err != nil {
-		c.err = early(err)
+		c.err = unexpectedEOF(err)
 	}
 	return n, c.err
 }
 
 // next closes the chunk that was read and opens the following one. It returns
-// io.EOF after the last chunk and everything behind it has been proven.
+// io.EOF after the last chunk and everything behind it has been verified.
 func (c *chunks) next() error {
 	if c.open {
 		c.open = false
@@ -70,7 +70,7 @@ func (c *chunks) next() error {
 		} else if line != "" {
 			return badChunk("a chunk is longer than its size")
 		}
-		if err := c.proveChunk(); err != nil {
+		if err := c.verifyChunk(); err != nil {
 			return err
 		}
 	}
@@ -92,13 +92,13 @@ func (c *chunks) next() error {
 		c.open = true
 		return nil
 	}
-	if err := c.proveChunk(); err != nil {
+	if err := c.verifyChunk(); err != nil {
 		return err
 	}
 	return c.end()
 }
 
-func (c *chunks) proveChunk() error {
+func (c *chunks) verifyChunk() error {
 	if c.chain == nil {
 		return nil
 	}
@@ -161,7 +161,7 @@ func (c *chunks) line() (string, error) {
 	for {
 		b, err := c.in.ReadByte()
 		if err != nil {
-			return string(line), early(err)
+			return string(line), unexpectedEOF(err)
 		}
 		if b == '\n' {
 			return strings.TrimSuffix(string(line), "\r"), nil
@@ -186,9 +186,9 @@ func badChunk(format string, args ...any) *Error {
 	return refuse(http.StatusBadRequest, "InvalidChunkSizeError", format, args...)
 }
 
-// early makes the end of the input an unexpected one: the framing has an end
+// unexpectedEOF makes the end of the input an unexpected one: the framing has an end
 // of its own.
-func early(err error) error {
+func unexpectedEOF(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
 	}

@@ -1,10 +1,13 @@
-// Package payload reads the body of an S3 request and proves that it is what
-// was signed: the hash of the whole, the signature of each chunk, the checksum
-// in a header or in a trailer. It does not know what is stored, or where.
+// Package payload reads the body of an S3 request and verifies that it is what
+// was signed: the hash of the whole, the signature of each chunk, Content-MD5,
+// the checksum in a header or in a trailer. It does not know what is stored, or where.
 package payload
 
 import (
+	"bytes"
+	"crypto/md5"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -19,9 +22,9 @@ import (
 // Calculations for the Authorization Header").
 const (
 	Unsigned                    = "UNSIGNED-PAYLOAD"
-	StreamSigned                = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
-	StreamSignedTrailer         = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
-	StreamUnsignedTrailer       = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+	streamSigned                = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+	streamSignedTrailer         = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+	streamUnsignedTrailer       = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 	headerHash                  = "X-Amz-Content-Sha256"
 	headerDecoded               = "X-Amz-Decoded-Content-Length"
 	headerTrailer               = "X-Amz-Trailer"
@@ -44,7 +47,7 @@ func refuse(status int, code, format string, args ...any) *Error {
 }
 
 // Body is the decoded body of one request. Its bytes may be used before they
-// are proven, so nothing made of them may be kept until Finish returned nil.
+// are verified, so nothing made of them may be kept until Finish returned nil.
 type Body struct {
 	src     io.Reader
 	length  int64 // declared, of the decoded bytes; unknownLength without
@@ -53,14 +56,16 @@ type Body struct {
 	hash    hash.Hash // of the whole body, when want is set
 	want    string
 	sum     *checksum
+	md5     hash.Hash // when the client sent Content-MD5, which then is wantMD5
+	wantMD5 []byte
 	chunks  *chunks // nil for a body without framing
-	err     error   // sticky; io.EOF once everything was proven
+	err     error   // sticky; io.EOF once everything was verified
 	dropped [512]byte
 }
 
 // New looks at a request's headers and wraps its body. presigned says that the
 // URL carries the signature, so that no hash of the body was signed unless a
-// header holds one; chain proves chunks, and is needed for signed streams
+// header holds one; chain verifies chunks, and is needed for signed streams
 // only. A decoded body longer than limit bytes is refused.
 func New(r *http.Request, presigned bool, chain *Chain, limit int64) (*Body, error) {
 	b := &Body{src: r.Body, length: r.ContentLength, limit: limit}
@@ -69,13 +74,19 @@ func New(r *http.Request, presigned bool, chain *Chain, limit int64) (*Body, err
 		return nil, err
 	}
 	b.sum = sum
+	if v, ok := r.Header["Content-Md5"]; ok { // RFC 1864
+		if b.wantMD5, err = base64.StdEncoding.DecodeString(v[0]); err != nil || len(b.wantMD5) != md5.Size {
+			return nil, refuse(http.StatusBadRequest, "InvalidDigest", "the Content-MD5 you specified is not valid")
+		}
+		b.md5 = md5.New()
+	}
 	switch mode := r.Header.Get(headerHash); {
 	case mode == Unsigned, mode == "" && presigned:
 	case mode == "": // the front hashed "" in its place
 		b.want = emptyHash
 	case isHash(mode):
 		b.want = strings.ToLower(mode)
-	case mode == StreamSigned || mode == StreamSignedTrailer || mode == StreamUnsignedTrailer:
+	case mode == streamSigned || mode == streamSignedTrailer || mode == streamUnsignedTrailer:
 		if err := b.frame(r, mode, chain); err != nil {
 			return nil, err
 		}
@@ -98,13 +109,13 @@ func (b *Body) frame(r *http.Request, mode string, chain *Chain) error {
 		return refuse(http.StatusBadRequest, "InvalidArgument", "x-amz-decoded-content-length is needed with a chunked body")
 	}
 	b.length = n
-	if mode == StreamUnsignedTrailer {
+	if mode == streamUnsignedTrailer {
 		chain = nil
 	} else if chain == nil {
 		return refuse(http.StatusBadRequest, "InvalidRequest", "signed chunks need a signature in the Authorization header")
 	}
 	var trailers []string
-	if mode != StreamSigned {
+	if mode != streamSigned {
 		for _, v := range r.Header.Values(headerTrailer) {
 			for name := range strings.SplitSeq(v, ",") {
 				trailers = append(trailers, strings.ToLower(strings.TrimSpace(name)))
@@ -151,13 +162,16 @@ func (b *Body) Read(p []byte) (int, error) {
 	if b.sum != nil {
 		b.sum.hash.Write(p[:n])
 	}
+	if b.md5 != nil {
+		b.md5.Write(p[:n])
+	}
 	switch {
 	case b.length >= 0 && b.n > b.length:
 		b.err = refuse(http.StatusBadRequest, "IncompleteBody", "the body is longer than the %d bytes it declared", b.length)
 	case b.n > b.limit:
 		b.err = tooLarge(b.limit)
 	case err == io.EOF:
-		b.err = b.prove()
+		b.err = b.verify()
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		b.err = refuse(http.StatusBadRequest, "IncompleteBody", "the body ended before the bytes it declared")
 	case err != nil:
@@ -177,18 +191,21 @@ func (b *Body) Finish() error {
 	return b.err
 }
 
-func (b *Body) prove() error {
+func (b *Body) verify() error {
 	if b.length >= 0 && b.n != b.length {
 		return refuse(http.StatusBadRequest, "IncompleteBody", "the body has %d bytes, not the %d it declared", b.n, b.length)
 	}
 	if b.hash != nil && hex.EncodeToString(b.hash.Sum(nil)) != b.want {
 		return refuse(http.StatusBadRequest, "XAmzContentSHA256Mismatch", "the provided x-amz-content-sha256 header does not match what was computed")
 	}
+	if b.md5 != nil && !bytes.Equal(b.md5.Sum(nil), b.wantMD5) {
+		return refuse(http.StatusBadRequest, "BadDigest", "the Content-MD5 you specified did not match what was received")
+	}
 	if b.sum != nil {
 		if b.sum.trailing {
 			b.sum.want = b.chunks.trailer[b.sum.header()]
 		}
-		return b.sum.prove()
+		return b.sum.verify()
 	}
 	return io.EOF
 }

@@ -21,10 +21,10 @@ const (
 	scope  = "20130524/us-east-1/s3/aws4_request"
 )
 
-// TestAmazonsExample is the chunked upload that Amazon S3's documentation
+// TestChain_AmazonExample is the chunked upload that Amazon S3's documentation
 // prints ("Signature calculations for the Authorization header: transferring
 // payload in multiple chunks"): its seed, and the signatures of its chunks.
-func TestAmazonsExample(t *testing.T) {
+func TestChain_AmazonExample(t *testing.T) {
 	chain := NewChain(secret, date, scope, "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9")
 	for _, c := range []struct {
 		size int
@@ -94,16 +94,16 @@ func hashOf(s string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func TestSoundBodiesAreRead(t *testing.T) {
+func TestBody_Valid(t *testing.T) {
 	for name, r := range map[string]*http.Request{
 		"hash":              request(hashOf("hello world"), []byte("hello world")),
 		"hash in capitals":  request(strings.ToUpper(hashOf("hello world")), []byte("hello world")),
 		"unsigned":          request(Unsigned, []byte("hello world"), "X-Amz-Checksum-Crc32", crc("hello world")),
-		"signed chunks":     request(StreamSigned, frame([]string{"hello ", "world"}), headerDecoded, "11"),
-		"no CRLF at end":    request(StreamSigned, bytes.TrimSuffix(frame([]string{"hello ", "world"}), []byte("\r\n")), headerDecoded, "11"),
-		"signed trailer":    request(StreamSignedTrailer, frame([]string{"hello world"}, "x-amz-checksum-crc32:"+crc("hello world")), headerDecoded, "11", headerTrailer, "x-amz-checksum-crc32"),
-		"LF in the trailer": request(StreamSignedTrailer, bytes.Replace(frame([]string{"hello world"}, "x-amz-checksum-crc32:"+crc("hello world")), []byte("\r\nx-amz-trailer"), []byte("\n\r\nx-amz-trailer"), 1), headerDecoded, "11", headerTrailer, "x-amz-checksum-crc32"),
-		"unsigned trailer":  request(StreamUnsignedTrailer, []byte("b\r\nhello world\r\n0\r\nx-amz-checksum-crc32:"+crc("hello world")+"\r\n\r\n"), headerDecoded, "11", headerTrailer, "x-amz-checksum-crc32"),
+		"signed chunks":     request(streamSigned, frame([]string{"hello ", "world"}), headerDecoded, "11"),
+		"no CRLF at end":    request(streamSigned, bytes.TrimSuffix(frame([]string{"hello ", "world"}), []byte("\r\n")), headerDecoded, "11"),
+		"signed trailer":    request(streamSignedTrailer, frame([]string{"hello world"}, "x-amz-checksum-crc32:"+crc("hello world")), headerDecoded, "11", headerTrailer, "x-amz-checksum-crc32"),
+		"LF in the trailer": request(streamSignedTrailer, bytes.Replace(frame([]string{"hello world"}, "x-amz-checksum-crc32:"+crc("hello world")), []byte("\r\nx-amz-trailer"), []byte("\n\r\nx-amz-trailer"), 1), headerDecoded, "11", headerTrailer, "x-amz-checksum-crc32"),
+		"unsigned trailer":  request(streamUnsignedTrailer, []byte("b\r\nhello world\r\n0\r\nx-amz-checksum-crc32:"+crc("hello world")+"\r\n\r\n"), headerDecoded, "11", headerTrailer, "x-amz-checksum-crc32"),
 	} {
 		if got, err := read(r); err != nil || got != "hello world" {
 			t.Errorf("%s: %q, %v", name, got, err)
@@ -111,7 +111,7 @@ func TestSoundBodiesAreRead(t *testing.T) {
 	}
 }
 
-func TestUnsoundBodiesAreRefused(t *testing.T) {
+func TestBody_Invalid(t *testing.T) {
 	flip := func(b []byte, old, with string) []byte { return bytes.Replace(b, []byte(old), []byte(with), 1) }
 	signed := frame([]string{"hello ", "world"})
 	first, rest, _ := bytes.Cut(signed, []byte("hello \r\n"))
@@ -124,34 +124,34 @@ func TestUnsoundBodiesAreRefused(t *testing.T) {
 		"other bytes":            {request(hashOf("hello world"), []byte("hello worle")), "XAmzContentSHA256Mismatch"},
 		"a body where none was":  {&http.Request{Header: http.Header{}, Body: io.NopCloser(strings.NewReader("x")), ContentLength: 1}, "XAmzContentSHA256Mismatch"},
 		"unknown mode":           {request("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD", nil), "NotImplemented"},
-		"a flipped byte":         {request(StreamSigned, flip(signed, "world", "worle"), headerDecoded, "11"), "SignatureDoesNotMatch"},
-		"a chunk left out":       {request(StreamSigned, rest, headerDecoded, "5"), "SignatureDoesNotMatch"},
-		"a chunk twice":          {request(StreamSigned, append(append(bytes.Clone(first), "hello \r\n"...), signed...), headerDecoded, "17"), "SignatureDoesNotMatch"},
-		"the end left out":       {request(StreamSigned, signed[:bytes.LastIndex(signed, []byte("0;chunk"))], headerDecoded, "11"), "IncompleteBody"},
-		"an unsigned chunk":      {request(StreamSigned, []byte("b\r\nhello world\r\n0\r\n\r\n"), headerDecoded, "11"), "SignatureDoesNotMatch"},
-		"shorter than declared":  {request(StreamSigned, signed, headerDecoded, "12"), "IncompleteBody"},
-		"longer than declared":   {request(StreamSigned, signed, headerDecoded, "10"), "IncompleteBody"},
-		"no decoded length":      {request(StreamSigned, signed), "InvalidArgument"},
-		"a negative length":      {request(StreamSigned, signed, headerDecoded, "-1"), "InvalidArgument"},
+		"a flipped byte":         {request(streamSigned, flip(signed, "world", "worle"), headerDecoded, "11"), "SignatureDoesNotMatch"},
+		"a chunk left out":       {request(streamSigned, rest, headerDecoded, "5"), "SignatureDoesNotMatch"},
+		"a chunk twice":          {request(streamSigned, append(append(bytes.Clone(first), "hello \r\n"...), signed...), headerDecoded, "17"), "SignatureDoesNotMatch"},
+		"the end left out":       {request(streamSigned, signed[:bytes.LastIndex(signed, []byte("0;chunk"))], headerDecoded, "11"), "IncompleteBody"},
+		"an unsigned chunk":      {request(streamSigned, []byte("b\r\nhello world\r\n0\r\n\r\n"), headerDecoded, "11"), "SignatureDoesNotMatch"},
+		"shorter than declared":  {request(streamSigned, signed, headerDecoded, "12"), "IncompleteBody"},
+		"longer than declared":   {request(streamSigned, signed, headerDecoded, "10"), "IncompleteBody"},
+		"no decoded length":      {request(streamSigned, signed), "InvalidArgument"},
+		"a negative length":      {request(streamSigned, signed, headerDecoded, "-1"), "InvalidArgument"},
 		"wrong checksum":         {request(Unsigned, []byte("hello world"), "X-Amz-Checksum-Crc32", crc("hello worle")), "BadDigest"},
 		"no checksum at all":     {request(Unsigned, []byte("hello world"), "X-Amz-Checksum-Crc32", "!"), "InvalidRequest"},
 		"unknown checksum":       {request(Unsigned, []byte("hello world"), "X-Amz-Checksum-Md4", crc("")), "InvalidRequest"},
 		"two checksums":          {request(Unsigned, []byte("hello world"), "X-Amz-Checksum-Crc32", crc(""), "X-Amz-Checksum-Sha1", ""), "InvalidRequest"},
-		"trailer changed":        {request(StreamSignedTrailer, flip(trailer, crc("hello world"), crc("hello worle")), withCRC...), "SignatureDoesNotMatch"},
-		"trailer not signed":     {request(StreamSignedTrailer, trailer[:bytes.Index(trailer, []byte("x-amz-trailer-signature"))], withCRC...), "SignatureDoesNotMatch"},
-		"trailer left out":       {request(StreamSignedTrailer, signed, withCRC...), "MalformedTrailerError"},
-		"trailer not announced":  {request(StreamSignedTrailer, trailer, headerDecoded, "11"), "MalformedTrailerError"},
-		"trailer of another":     {request(StreamSignedTrailer, trailer, headerDecoded, "11", headerTrailer, "x-amz-meta-a"), "MalformedTrailerError"},
-		"signed, wrong checksum": {request(StreamSignedTrailer, frame([]string{"hello world"}, "x-amz-checksum-crc32:"+crc("hello worle")), withCRC...), "BadDigest"},
-		"unsigned, wrong":        {request(StreamUnsignedTrailer, []byte("b\r\nhello world\r\n0\r\nx-amz-checksum-crc32:"+crc("x")+"\r\n\r\n"), withCRC...), "BadDigest"},
-		"bytes after the end":    {request(StreamUnsignedTrailer, []byte("b\r\nhello world\r\n0\r\nx-amz-checksum-crc32:"+crc("hello world")+"\r\n\r\nmore\r\n"), withCRC...), "MalformedTrailerError"},
-		"a size with a sign":     {request(StreamUnsignedTrailer, []byte("+b\r\nhello world\r\n"), withCRC...), "InvalidChunkSizeError"},
-		"an enormous size":       {request(StreamUnsignedTrailer, []byte("ffffffffffffffffff\r\n"), withCRC...), "InvalidChunkSizeError"},
-		"a size beyond int64":    {request(StreamUnsignedTrailer, []byte("ffffffffffffffff\r\n"), withCRC...), "InvalidChunkSizeError"},
-		"a chunk too long":       {request(StreamUnsignedTrailer, []byte("5\r\nhello world\r\n"), withCRC...), "InvalidChunkSizeError"},
-		"a line without end":     {request(StreamUnsignedTrailer, bytes.Repeat([]byte("0"), 5000), withCRC...), "InvalidChunkSizeError"},
+		"trailer changed":        {request(streamSignedTrailer, flip(trailer, crc("hello world"), crc("hello worle")), withCRC...), "SignatureDoesNotMatch"},
+		"trailer not signed":     {request(streamSignedTrailer, trailer[:bytes.Index(trailer, []byte("x-amz-trailer-signature"))], withCRC...), "SignatureDoesNotMatch"},
+		"trailer left out":       {request(streamSignedTrailer, signed, withCRC...), "MalformedTrailerError"},
+		"trailer not announced":  {request(streamSignedTrailer, trailer, headerDecoded, "11"), "MalformedTrailerError"},
+		"trailer of another":     {request(streamSignedTrailer, trailer, headerDecoded, "11", headerTrailer, "x-amz-meta-a"), "MalformedTrailerError"},
+		"signed, wrong checksum": {request(streamSignedTrailer, frame([]string{"hello world"}, "x-amz-checksum-crc32:"+crc("hello worle")), withCRC...), "BadDigest"},
+		"unsigned, wrong":        {request(streamUnsignedTrailer, []byte("b\r\nhello world\r\n0\r\nx-amz-checksum-crc32:"+crc("x")+"\r\n\r\n"), withCRC...), "BadDigest"},
+		"bytes after the end":    {request(streamUnsignedTrailer, []byte("b\r\nhello world\r\n0\r\nx-amz-checksum-crc32:"+crc("hello world")+"\r\n\r\nmore\r\n"), withCRC...), "MalformedTrailerError"},
+		"a size with a sign":     {request(streamUnsignedTrailer, []byte("+b\r\nhello world\r\n"), withCRC...), "InvalidChunkSizeError"},
+		"an enormous size":       {request(streamUnsignedTrailer, []byte("ffffffffffffffffff\r\n"), withCRC...), "InvalidChunkSizeError"},
+		"a size beyond int64":    {request(streamUnsignedTrailer, []byte("ffffffffffffffff\r\n"), withCRC...), "InvalidChunkSizeError"},
+		"a chunk too long":       {request(streamUnsignedTrailer, []byte("5\r\nhello world\r\n"), withCRC...), "InvalidChunkSizeError"},
+		"a line without end":     {request(streamUnsignedTrailer, bytes.Repeat([]byte("0"), 5000), withCRC...), "InvalidChunkSizeError"},
 		"over the limit":         {request(Unsigned, make([]byte, 1<<20+1)), "EntityTooLarge"},
-		"a claim over the limit": {request(StreamSigned, signed, headerDecoded, "9223372036854775807"), "EntityTooLarge"},
+		"a claim over the limit": {request(streamSigned, signed, headerDecoded, "9223372036854775807"), "EntityTooLarge"},
 	} {
 		got, err := read(c.r)
 		var e *Error
@@ -161,14 +161,14 @@ func TestUnsoundBodiesAreRefused(t *testing.T) {
 	}
 }
 
-// TestFinishProvesWhatNobodyRead is the case of a reader that stops at the
+// TestBody_FinishVerifiesUnread is the case of a reader that stops at the
 // declared length, before the end of the framing.
-func TestFinishProvesWhatNobodyRead(t *testing.T) {
+func TestBody_FinishVerifiesUnread(t *testing.T) {
 	for _, c := range []struct {
 		body []byte
 		good bool
 	}{{frame([]string{"hello"}), true}, {frame([]string{"hello"})[:100], false}, {frame([]string{"hello", "more"}), false}} {
-		b, err := New(request(StreamSigned, c.body, headerDecoded, "5"), false, NewChain(secret, date, scope, "seed"), 100)
+		b, err := New(request(streamSigned, c.body, headerDecoded, "5"), false, NewChain(secret, date, scope, "seed"), 100)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +183,7 @@ func TestFinishProvesWhatNobodyRead(t *testing.T) {
 }
 
 // FuzzChunks feeds the decoder with any framing: it must end, and what it
-// calls proven must be as long as was declared.
+// calls verified must be as long as was declared.
 func FuzzChunks(f *testing.F) {
 	f.Add([]byte("b\r\nhello world\r\n0\r\nx-amz-checksum-crc32:"+crc("hello world")+"\r\n\r\n"), false, int64(11))
 	f.Add(frame([]string{"hello ", "world"}), true, int64(11))
@@ -191,14 +191,14 @@ func FuzzChunks(f *testing.F) {
 	f.Add([]byte("0\r\n\r\n"), false, int64(0))
 	f.Add([]byte("1;a\n\r\n\n"), false, int64(1))
 	f.Fuzz(func(t *testing.T, body []byte, signed bool, length int64) {
-		mode := StreamUnsignedTrailer
+		mode := streamUnsignedTrailer
 		if signed {
-			mode = StreamSignedTrailer
+			mode = streamSignedTrailer
 		}
 		for _, headers := range [][]string{{headerTrailer, "x-amz-checksum-crc32"}, nil} {
 			m := mode
 			if headers == nil {
-				m = StreamSigned
+				m = streamSigned
 			}
 			r := request(m, body, append(headers, headerDecoded, fmt.Sprint(length))...)
 			b, err := New(r, false, NewChain(secret, date, scope, "seed"), 1<<20)
@@ -210,7 +210,7 @@ func FuzzChunks(f *testing.F) {
 				t.Fatalf("%d bytes out of %d", len(data), len(body))
 			}
 			if err == nil && b.Finish() == nil && int64(len(data)) != length {
-				t.Fatalf("%d bytes are proven, %d were declared", len(data), length)
+				t.Fatalf("%d bytes are verified, %d were declared", len(data), length)
 			}
 		}
 	})

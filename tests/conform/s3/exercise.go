@@ -29,9 +29,9 @@ type Target struct {
 	// of limited keys out.
 	Limit func(t *testing.T, bucket, prefix string) (id, secret string)
 
-	// Exact is set for an endpoint that keeps any UTF-8 key as it is and holds
-	// conditions on DELETE. MinIO cleans its keys like paths and ignores those
-	// conditions.
+	// Exact is set for an endpoint that keeps any UTF-8 key as it is, holds
+	// conditions on DELETE and refuses parameters that it does not know. MinIO
+	// cleans its keys like paths and ignores those conditions and parameters.
 	Exact bool
 }
 

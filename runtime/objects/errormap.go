@@ -14,10 +14,10 @@ import (
 
 var errInternal = refuse(http.StatusInternalServerError, "InternalError", "we encountered an internal error, please try again")
 
-// explain turns any error into the client's, and logs the ones that are ours.
-func (s *Store) explain(ctx context.Context, err error) *Error {
+// mapError turns any error into the client's, and logs the ones that are ours.
+func (s *Store) mapError(ctx context.Context, err error) *apiError {
 	var (
-		ours  *Error
+		ours  *apiError
 		body  *payload.Error
 		known gofakes3.Error
 		down  *pgconn.ConnectError
@@ -26,11 +26,11 @@ func (s *Store) explain(ctx context.Context, err error) *Error {
 	case errors.As(err, &ours):
 		return ours
 	case errors.As(err, &body):
-		return &Error{body.Code, body.Status, body.Message}
+		return &apiError{body.Code, body.Status, body.Message}
 	case errors.As(err, &known):
-		return &Error{string(known.ErrorCode()), known.ErrorCode().Status(), known.Error()}
+		return &apiError{string(known.ErrorCode()), known.ErrorCode().Status(), known.Error()}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.Canceled):
-		return ErrIncomplete
+		return errIncomplete
 	case errors.As(err, &down):
 		s.Log.Error("the object store's index does not answer", "cause", err, "request_id", callOf(ctx).id())
 		return refuse(http.StatusServiceUnavailable, "ServiceUnavailable", "please reduce your request rate")
@@ -39,22 +39,22 @@ func (s *Store) explain(ctx context.Context, err error) *Error {
 	return errInternal
 }
 
-// tell gives an error to the front in its own type, and remembers the status,
+// frontError gives an error to the front in its own type, and remembers the status,
 // which the front may not know.
-func (s *Store) tell(ctx context.Context, err error) error {
+func (s *Store) frontError(ctx context.Context, err error) error {
 	if err == nil {
 		callOf(ctx).status = 0
 		return nil
 	}
-	e := s.explain(ctx, err)
+	e := s.mapError(ctx, err)
 	callOf(ctx).status = e.Status
-	return &told{gofakes3.ErrorResponse{Code: gofakes3.ErrorCode(e.Code), Message: e.Message}, e}
+	return &frontFailure{gofakes3.ErrorResponse{Code: gofakes3.ErrorCode(e.Code), Message: e.Message}, e}
 }
 
-// told is an Error that the front can write.
-type told struct {
+// frontFailure is an Error that the front can write.
+type frontFailure struct {
 	gofakes3.ErrorResponse
-	cause *Error
+	cause *apiError
 }
 
-func (t *told) Unwrap() error { return t.cause }
+func (t *frontFailure) Unwrap() error { return t.cause }

@@ -7,11 +7,11 @@ import (
 	"github.com/rclone/gofakes3"
 )
 
-func (s *Store) listParts(w http.ResponseWriter, r *http.Request, u Upload) error {
+func (s *Store) listParts(w http.ResponseWriter, r *http.Request, u multipart) error {
 	q := r.URL.Query()
-	limit := atMost(q.Get("max-parts"), gofakes3.MaxUploadPartsLimit)
-	marker := atMost(q.Get("part-number-marker"), 0)
-	parts, err := s.Parts(r.Context(), u, marker, limit+1)
+	limit := parseLimit(q.Get("max-parts"), gofakes3.MaxUploadPartsLimit)
+	marker := parseLimit(q.Get("part-number-marker"), 0)
+	parts, err := s.parts(r.Context(), u, marker, limit+1)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (s *Store) listParts(w http.ResponseWriter, r *http.Request, u Upload) erro
 		Part                 []part
 	}{Bucket: u.Bucket, Key: u.Key, UploadID: u.ID, StorageClass: "STANDARD", PartNumberMarker: marker, MaxParts: limit, IsTruncated: len(parts) > limit}
 	for _, p := range parts[:min(limit, len(parts))] {
-		out.Part = append(out.Part, part{p.Number, stamp(p.Modified), `"` + p.ETag() + `"`, p.Size})
+		out.Part = append(out.Part, part{p.Number, xmlTime(p.Modified), `"` + p.ETag() + `"`, p.Size})
 		out.NextPartNumberMarker = p.Number
 	}
 	return writeXML(w, out)
@@ -41,20 +41,20 @@ func (s *Store) listParts(w http.ResponseWriter, r *http.Request, u Upload) erro
 
 func (s *Store) listUploads(w http.ResponseWriter, r *http.Request, bucket string) error {
 	q := r.URL.Query()
-	if !callOf(r.Context()).key.may(List, bucket, q.Get("prefix")) {
-		return ErrDenied
+	if !callOf(r.Context()).key.allows(List, bucket, q.Get("prefix")) {
+		return errDenied
 	}
 	if q.Get("delimiter") != "" {
 		return refuse(http.StatusNotImplemented, "NotImplemented", "uploads are listed without a delimiter")
 	}
-	limit := atMost(q.Get("max-uploads"), gofakes3.MaxUploadsLimit)
+	limit := parseLimit(q.Get("max-uploads"), gofakes3.MaxUploadsLimit)
 	if ok, err := s.bucketExists(r.Context(), bucket); err != nil || !ok {
 		if err == nil {
-			err = ErrNoSuchBucket
+			err = errNoSuchBucket
 		}
 		return err
 	}
-	list, err := s.Uploads(r.Context(), bucket, q.Get("prefix"), q.Get("key-marker"), q.Get("upload-id-marker"), limit+1)
+	list, err := s.multiparts(r.Context(), bucket, q.Get("prefix"), q.Get("key-marker"), q.Get("upload-id-marker"), limit+1)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (s *Store) listUploads(w http.ResponseWriter, r *http.Request, bucket strin
 		EncodingType: q.Get("encoding-type"), MaxUploads: limit, IsTruncated: len(list) > limit,
 	}
 	for _, u := range list[:min(limit, len(list))] {
-		out.Upload = append(out.Upload, upload{name(u.Key), u.ID, "STANDARD", stamp(u.Created)})
+		out.Upload = append(out.Upload, upload{name(u.Key), u.ID, "STANDARD", xmlTime(u.Created)})
 		if out.IsTruncated {
 			out.NextKeyMarker, out.NextUploadIDMarker = name(u.Key), u.ID
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/xml"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -14,48 +13,43 @@ import (
 // maxXML bounds the list of parts, in bytes: 10,000 parts fit.
 const maxXML = 4 << 20
 
-// uploads answers for uploads in parts. The front would, but keeps them in
+// byUploads answers for uploads in parts. The front would, but keeps them in
 // memory: a restart would lose them.
-func (s *Store) uploads(w http.ResponseWriter, r *http.Request, bucket, key string) error {
-	c, q := callOf(r.Context()), r.URL.Query()
-	if key == "" {
-		if r.Method != http.MethodGet || q.Has("uploadId") {
-			return refuse(http.StatusBadRequest, "InvalidRequest", "an upload is for a key")
-		}
-		return s.listUploads(w, r, bucket)
+func byUploads(s *Store, w http.ResponseWriter, r *http.Request, a address) error {
+	op := callOf(r.Context()).op.name
+	if op == "ListMultipartUploads" {
+		return s.listUploads(w, r, a.bucket)
 	}
-	if !c.key.may(Write, bucket, key) {
-		return ErrDenied
+	if err := checkAccess(r.Context(), Write, a.bucket, a.key); err != nil {
+		return err
 	}
-	if !q.Has("uploadId") {
-		if r.Method != http.MethodPost {
-			return refuse(http.StatusMethodNotAllowed, "MethodNotAllowed", "an upload is begun with POST")
-		}
-		return s.beginUpload(w, r, bucket, key)
+	if op == "CreateMultipartUpload" {
+		return s.beginUpload(w, r, a.bucket, a.key)
 	}
-	u, err := s.upload(r.Context(), q.Get("uploadId"), bucket, key)
+	u, err := s.findMultipart(r.Context(), r.URL.Query().Get("uploadId"), a.bucket, a.key)
 	if err != nil {
 		return err
 	}
-	switch {
-	case r.Method == http.MethodPost:
+	if u.done != nil && op != "CompleteMultipartUpload" {
+		return errNoSuchUpload
+	}
+	switch op {
+	case "CompleteMultipartUpload":
 		return s.completeUpload(w, r, u)
-	case u.done != nil:
-		return ErrNoSuchUpload
-	case r.Method == http.MethodPut && r.Header.Get("X-Amz-Copy-Source") != "":
+	case "UploadPartCopy":
 		return s.copyPart(w, r, u)
-	case r.Method == http.MethodPut:
+	case "UploadPart":
 		return s.putPart(w, r, u)
-	case r.Method == http.MethodGet:
+	case "ListParts":
 		return s.listParts(w, r, u)
-	case r.Method == http.MethodDelete:
-		if err := s.Abort(r.Context(), u); err != nil {
+	case "AbortMultipartUpload":
+		if err := s.abort(r.Context(), u); err != nil {
 			return err
 		}
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	return refuse(http.StatusMethodNotAllowed, "MethodNotAllowed", "the method is not allowed on an upload")
+	return notServed("%s", op)
 }
 
 func (s *Store) beginUpload(w http.ResponseWriter, r *http.Request, bucket, key string) error {
@@ -66,7 +60,7 @@ func (s *Store) beginUpload(w http.ResponseWriter, r *http.Request, bucket, key 
 	if err != nil {
 		return err
 	}
-	u, err := s.Begin(r.Context(), bucket, key, meta)
+	u, err := s.beginMultipart(r.Context(), bucket, key, meta)
 	if err != nil {
 		return err
 	}
@@ -78,13 +72,13 @@ func (s *Store) beginUpload(w http.ResponseWriter, r *http.Request, bucket, key 
 	}{Bucket: bucket, Key: key, UploadID: u.ID})
 }
 
-func (s *Store) putPart(w http.ResponseWriter, r *http.Request, u Upload) error {
+func (s *Store) putPart(w http.ResponseWriter, r *http.Request, u multipart) error {
 	number, err := partNumber(r)
 	if err != nil {
 		return err
 	}
 	body := callOf(r.Context()).body
-	p, err := s.PutPart(r.Context(), u, number, body, body.Length(), body.Finish)
+	p, err := s.storePart(r.Context(), u, number, body, body.Length(), body.Finish)
 	if err != nil {
 		return err
 	}
@@ -97,7 +91,7 @@ func (s *Store) putPart(w http.ResponseWriter, r *http.Request, u Upload) error 
 }
 
 // copyPart makes a part of an object that is stored, or of a range of it.
-func (s *Store) copyPart(w http.ResponseWriter, r *http.Request, u Upload) error {
+func (s *Store) copyPart(w http.ResponseWriter, r *http.Request, u multipart) error {
 	number, err := partNumber(r)
 	if err != nil {
 		return err
@@ -105,28 +99,26 @@ func (s *Store) copyPart(w http.ResponseWriter, r *http.Request, u Upload) error
 	if err := callOf(r.Context()).body.Finish(); err != nil {
 		return err
 	}
-	from, _, _ := strings.Cut(strings.TrimPrefix(r.Header.Get("X-Amz-Copy-Source"), "/"), "?")
-	name, escaped, _ := strings.Cut(from, "/")
-	key, err := url.QueryUnescape(escaped)
-	if err != nil || key == "" {
-		return refuse(http.StatusBadRequest, "InvalidArgument", "x-amz-copy-source is bucket/key")
+	from, _, err := copySource(r.Header.Get("X-Amz-Copy-Source"))
+	if err != nil {
+		return err
 	}
-	if !callOf(r.Context()).key.may(Read, name, key) {
-		return ErrDenied
+	if err := checkAccess(r.Context(), Read, from.bucket, from.key); err != nil {
+		return err
 	}
-	o, file, err := s.Open(r.Context(), name, key)
+	o, file, err := s.openObject(r.Context(), from.bucket, from.key)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	if v := r.Header.Get("X-Amz-Copy-Source-If-Match"); v != "" && !tagged(v, o.ETag()) {
-		return ErrPrecondition
+	if v := r.Header.Get("X-Amz-Copy-Source-If-Match"); v != "" && !etagMatches(v, o.ETag()) {
+		return errPrecondition
 	}
 	start, n, err := copyRange(r.Header.Get("X-Amz-Copy-Source-Range"), o.Size)
 	if err != nil {
 		return err
 	}
-	p, err := s.PutPart(r.Context(), u, number, io.NewSectionReader(file, start, n), n, nil)
+	p, err := s.storePart(r.Context(), u, number, io.NewSectionReader(file, start, n), n, nil)
 	if err != nil {
 		return err
 	}
@@ -134,7 +126,7 @@ func (s *Store) copyPart(w http.ResponseWriter, r *http.Request, u Upload) error
 		XMLName      xml.Name `xml:"CopyPartResult"`
 		ETag         string
 		LastModified string
-	}{ETag: `"` + p.ETag() + `"`, LastModified: stamp(p.Modified)})
+	}{ETag: `"` + p.ETag() + `"`, LastModified: xmlTime(p.Modified)})
 }
 
 // copyRange reads "bytes=first-last"; all of it without one.
@@ -155,15 +147,8 @@ func copyRange(v string, size int64) (start, n int64, err error) {
 	return int64(a), int64(b-a) + 1, nil
 }
 
-func (s *Store) completeUpload(w http.ResponseWriter, r *http.Request, u Upload) error {
-	c := callOf(r.Context())
-	raw, err := io.ReadAll(io.LimitReader(c.body, maxXML+1))
-	if err == nil && len(raw) > maxXML {
-		return refuse(http.StatusBadRequest, "MaxMessageLengthExceeded", "your request was too big")
-	}
-	if err == nil {
-		err = c.body.Finish()
-	}
+func (s *Store) completeUpload(w http.ResponseWriter, r *http.Request, u multipart) error {
+	raw, err := readXML(r, maxXML)
 	if err != nil {
 		return err
 	}
@@ -176,11 +161,17 @@ func (s *Store) completeUpload(w http.ResponseWriter, r *http.Request, u Upload)
 	if err := xml.Unmarshal(raw, &in); err != nil {
 		return refuse(http.StatusBadRequest, "MalformedXML", "the XML you provided was not well-formed")
 	}
-	named := make([]Part, len(in.Part))
+	named := make([]part, len(in.Part))
 	for i, p := range in.Part {
-		named[i] = Part{Number: p.PartNumber, md5: tag(p.ETag)}
+		named[i] = part{Number: p.PartNumber, md5: decodeETag(p.ETag)}
 	}
-	etag, err := s.Finish(r.Context(), u, named, payload.Whole(r.Header), c.when)
+	f := completion{parts: named, size: -1, wrap: payload.FullObject(r.Header), when: callOf(r.Context()).when}
+	if v := r.Header.Get("X-Amz-Mp-Object-Size"); v != "" {
+		if f.size, err = strconv.ParseInt(v, 10, 64); err != nil || f.size < 0 {
+			return refuse(http.StatusBadRequest, "InvalidRequest", "x-amz-mp-object-size is a number of bytes")
+		}
+	}
+	etag, err := s.complete(r.Context(), u, f)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,170 @@
+package objects
+
+import (
+	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write docs/s3.md anew")
+
+// TestOperations_Unserved sends what other stores take for a plain PUT or
+// DELETE. Each is refused by its name, and nothing changes.
+func TestOperations_Unserved(t *testing.T) {
+	s := openStore(t, withKey)
+	if err := s.MakeBucket(t.Context(), "empty"); err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, "k", "value")
+	h := s.Handler()
+	for _, c := range []struct {
+		method, path, name string
+		headers            []string
+	}{
+		{"PUT", "/box/new?renameObject", "RenameObject", []string{"X-Amz-Rename-Source", "box/k"}},
+		{"PUT", "/box/k", "PutObject", []string{"X-Amz-Write-Offset-Bytes", "5"}},
+		{"PUT", "/box/k", "PutObject", []string{"X-Amz-Server-Side-Encryption", "AES256"}},
+		{"PUT", "/box/k", "PutObject", []string{"X-Amz-Acl", "public-read"}},
+		{"PUT", "/box/k", "PutObject", []string{"X-Amz-Storage-Class", "GLACIER"}},
+		{"PUT", "/box/k", "PutObject", []string{"X-Amz-Some-New-Header", "1"}},
+		{"PUT", "/box/k?foo=", "PutObject", nil},
+		{"PUT", "/box/k?partNumber=1", "PutObject", nil},
+		{"PUT", "/box/k?tagging", "PutObjectTagging", nil},
+		{"PUT", "/box/k?retention", "PutObjectRetention", nil},
+		{"PUT", "/box/k?encryption", "UpdateObjectEncryption", nil},
+		{"PUT", "/box/k?acl&foo", "PutObjectAcl", nil},
+		{"GET", "/box/k?torrent", "GetObjectTorrent", nil},
+		{"GET", "/box/k?foo", "GetObject", nil},
+		{"HEAD", "/box/k?foo", "", nil},
+		{"GET", "/box/k", "GetObject", []string{"X-Amz-Server-Side-Encryption-Customer-Algorithm", "AES256"}},
+		{"POST", "/box/k?select&select-type=2", "SelectObjectContent", nil},
+		{"POST", "/box/k?restore", "RestoreObject", nil},
+		{"POST", "/box/k", "POST on the object", nil},
+		{"DELETE", "/box/k?tagging", "DeleteObjectTagging", nil},
+		{"DELETE", "/box/k?foo", "DeleteObject", nil},
+		{"DELETE", "/box/k", "DeleteObject", []string{"X-Amz-Mfa", "1"}},
+		{"DELETE", "/empty?foo", "DeleteBucket", nil},
+		{"DELETE", "/empty?metadataConfiguration", "DeleteBucketMetadataConfiguration", nil},
+		{"DELETE", "/empty?analytics&id=1", "DeleteBucketAnalyticsConfiguration", nil},
+		{"DELETE", "/empty?location", "DeleteBucket", nil},
+		{"PUT", "/fresh?foo", "CreateBucket", nil},
+		{"PUT", "/fresh", "CreateBucket", []string{"X-Amz-Bucket-Object-Lock-Enabled", "true"}},
+		{"PUT", "/box?versioning", "PutBucketVersioning", nil},
+		{"PUT", "/box?policy", "PutBucketPolicy", nil},
+		{"GET", "/box?policyStatus", "GetBucketPolicyStatus", nil},
+		{"GET", "/box?metrics&id=1", "GetBucketMetricsConfiguration", nil},
+		{"GET", "/box?metrics", "ListBucketMetricsConfigurations", nil},
+		{"GET", "/?max-directory-buckets=1", "ListDirectoryBuckets", nil},
+		{"POST", "/", "POST on the service", nil},
+		{"POST", "/box", "PostObject", nil},
+	} {
+		w := answerOf(t, h, "127.0.0.1", c.method, c.path, "other", c.headers...)
+		if w.Code != http.StatusNotImplemented || !strings.Contains(w.Body.String(), c.name) {
+			t.Errorf("%s %s %v: %d %s", c.method, c.path, c.headers, w.Code, w.Body)
+		}
+	}
+	if got := get(t, s, "k"); got != "value" {
+		t.Errorf("it is %q now", got)
+	}
+	list, err := s.buckets(t.Context())
+	if err != nil || len(list) != 2 {
+		t.Errorf("buckets %v, %v", list, err)
+	}
+	if got := events(t, s.Pool); len(got) != 1 {
+		t.Errorf("events %q", got)
+	}
+}
+
+// TestOperations_EmptyCopySource holds that a copy of nothing makes nothing.
+func TestOperations_EmptyCopySource(t *testing.T) {
+	s := openStore(t, withKey)
+	h := s.Handler()
+	for _, source := range []string{"", "/", "box", "box/", "/box/k?", "box/k?acl", "box/k?versionId=null&x", "box/%zz"} {
+		if status, code := send(t, h, "PUT", "/box/copy", "", "X-Amz-Copy-Source", source); status != http.StatusBadRequest || code != "InvalidArgument" {
+			t.Errorf("from %q: %d %s", source, status, code)
+		}
+	}
+	if n := blobs(t, s.Dir); n != 0 {
+		t.Errorf("%d blobs", n)
+	}
+}
+
+// TestOperations_Table holds that each operation is frontFailure from all others.
+func TestOperations_Table(t *testing.T) {
+	names := map[string]bool{}
+	for i := range operations {
+		o := &operations[i]
+		if names[o.name] {
+			t.Errorf("%s is there twice", o.name)
+		}
+		names[o.name] = true
+		query := "?" + strings.ReplaceAll(o.query, " ", "&")
+		r := httptest.NewRequest(o.method, "/"+query, nil)
+		if o.header != "" {
+			r.Header.Set(o.header, "x")
+		}
+		op, err := decide(r, o.on)
+		switch {
+		case o.serve != nil && (err != nil || op != o):
+			t.Errorf("%s is read as %+v, %v", o.name, op, err)
+		case o.serve == nil && (err == nil || !strings.Contains(err.Error(), " "+o.name+" is not implemented")):
+			t.Errorf("%s: %v", o.name, err)
+		}
+	}
+	if len(operations) < 100 {
+		t.Errorf("only %d operations", len(operations))
+	}
+}
+
+const pageHead = `# S3: what the object store serves
+
+<!-- Generated by ` + "`make docs`" + ` from the table that the store itself uses (runtime/objects/operations.go). -->
+
+Operations have the names of the Amazon S3 API Reference. What is not in the first table, or comes with a parameter or an ` + "`x-amz-*`" + ` header that
+its row does not have, is answered ` + "`501 NotImplemented`" + ` with the operation's name and changes nothing.
+
+- **Addresses.** An IP address, ` + "`localhost`" + ` and the names in ` + "`FNSTORE_S3_DOMAIN`" + ` are path style (` + "`http://127.0.0.1:9000/BUCKET/KEY`" + `);
+  ` + "`BUCKET.localhost`" + ` and ` + "`BUCKET.`" + ` before each of those names are virtual-host style. Every other host is answered ` + "`400 InvalidRequest`" + `.
+- **Signatures.** Version 4, in the header or in the URL, for any region; the body's hash, each chunk's signature, ` + "`Content-MD5`" + ` and the checksums
+  CRC32, CRC32C, CRC64NVME, SHA-1 and SHA-256 are compared before anything is stored.
+- **Conditions.** ` + "`If-Match`" + ` and ` + "`If-None-Match`" + ` on writes, and those of deletes, are decided inside the transaction of the change.
+- **Versions.** An object is its version ` + "`null`" + `. Any other ` + "`versionId`" + ` is answered ` + "`NoSuchVersion`" + ` and changes nothing.
+- **Encryption and locks.** Headers of SSE-S3, SSE-KMS, SSE-C and object lock are refused with 501: the store does neither.
+
+## Served
+
+| operation | with less than S3 |
+|---|---|
+`
+
+// TestOperations_Page keeps docs/s3.md equal to the table.
+func TestOperations_Page(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(pageHead)
+	list := slices.Clone(operations)
+	slices.SortFunc(list, func(a, b operation) int { return strings.Compare(a.name, b.name) })
+	var others []string
+	for _, o := range list {
+		if o.serve == nil {
+			others = append(others, "`"+o.name+"`")
+			continue
+		}
+		fmt.Fprintf(&b, "| `%s` | %s |\n", o.name, o.limit)
+	}
+	fmt.Fprintf(&b, "\n## Answered 501\n\n%s.\n", strings.Join(others, ",\n"))
+	const at = "../../docs/s3.md"
+	if *update {
+		if err := os.WriteFile(at, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if page, err := os.ReadFile(at); err != nil || string(page) != b.String() {
+		t.Errorf("docs/s3.md is not what the table of operations says: run `make docs` (%v)", err)
+	}
+}
