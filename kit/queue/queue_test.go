@@ -22,15 +22,23 @@ func claim(t *testing.T, db queue.Beginner, session int32, room int) []lease.Mes
 	return list
 }
 
+// one claims exactly one message.
+func one(t *testing.T, db queue.Beginner, session int32) lease.Message {
+	t.Helper()
+	list := claim(t, db, session, 1)
+	if len(list) != 1 {
+		t.Fatalf("claimed %d messages, want 1", len(list))
+	}
+	return list[0]
+}
+
+func count(t *testing.T, db queue.DB, table string) int { return queuetest.Count(t, db, table) }
+
 func TestMessage_ClaimedOnceAndDone(t *testing.T) {
 	_, db := queuetest.Open(t)
 	in := queue.New{Path: "/a?b=c", Headers: map[string][]string{"X-A": {"1", "2"}}, Body: []byte("\x00body"), Trusted: true}
 	a := queuetest.Enqueue(t, db, in)
-	list := claim(t, db, 1, 1)
-	if len(list) != 1 {
-		t.Fatalf("claimed %d messages, want 1", len(list))
-	}
-	m := list[0]
+	m := one(t, db, 1)
 	if m.ID != a.ID || m.CallID != a.CallID || m.Method != "POST" || m.Path != in.Path || string(m.Body) != string(in.Body) ||
 		!m.Trusted || m.Attempt != 1 || m.Deliveries != 1 || fmt.Sprint(m.Headers) != fmt.Sprint(in.Headers) {
 		t.Errorf("claimed %+v", m)
@@ -48,7 +56,7 @@ func TestMessage_ClaimedOnceAndDone(t *testing.T) {
 	if p, _ := queue.Find(t.Context(), db, a.CallID); p.State != queue.Succeeded || p.Attempts != 1 {
 		t.Errorf("after it is done: %+v", p)
 	}
-	if n := queuetest.Count(t, db, "message"); n != 0 {
+	if n := count(t, db, "message"); n != 0 {
 		t.Errorf("%d rows left", n)
 	}
 }
@@ -67,7 +75,7 @@ func TestEnqueue_BelongsToTheTransaction(t *testing.T) {
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := queuetest.Count(t, db, "message"); n != 0 {
+	if n := count(t, db, "message"); n != 0 {
 		t.Fatalf("%d messages after the rollback", n)
 	}
 }
@@ -90,8 +98,8 @@ func TestEnqueue_SameKey_R41(t *testing.T) {
 			first++
 		}
 	}
-	if first != 1 || queuetest.Count(t, db, "message") != 1 {
-		t.Errorf("%d firsts, %d messages", first, queuetest.Count(t, db, "message"))
+	if first != 1 || count(t, db, "message") != 1 {
+		t.Errorf("%d firsts, %d messages", first, count(t, db, "message"))
 	}
 
 	n.Body = []byte("y")
