@@ -30,6 +30,7 @@ func (st *store) startDelivery(ctx context.Context) error {
 		},
 		Bodies:   st.bodies,
 		Deployed: st.deployed,
+		LastExit: st.functions.LastExit,
 	})
 	if err != nil {
 		return err

@@ -67,7 +67,7 @@ func TestDelivery_PolicyIsReadAtDelivery(t *testing.T) {
 	var calls atomic.Int32
 	r := open(t, func(w http.ResponseWriter, _ *http.Request) {
 		calls.Add(1)
-		w.WriteHeader(http.StatusServiceUnavailable)
+		w.WriteHeader(http.StatusBadGateway)
 	})
 	var attempts atomic.Int32
 	attempts.Store(1000)
@@ -88,7 +88,7 @@ func TestDelivery_PolicyIsReadAtDelivery(t *testing.T) {
 		t.Fatalf("%+v, %v", l, err)
 	}
 	for _, h := range l.History {
-		if h.Status != 503 || h.Version != "f:2" || h.Digest != "sha256:b" || h.Cause != "signal: killed" || h.At.IsZero() {
+		if h.Status != 502 || h.Version != "f:2" || h.Digest != "sha256:b" || h.Cause != "signal: killed" || h.At.IsZero() {
 			t.Errorf("%+v", h)
 		}
 	}

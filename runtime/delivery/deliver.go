@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -77,13 +78,34 @@ func (d *Delivery) explain(verdicts []verdict, fn string, begun time.Time) {
 			if d.cfg.Deployed != nil {
 				version, digest = d.cfg.Deployed(fn)
 			}
-			if d.cfg.LastExit != nil && v.failing {
-				cause = d.cfg.LastExit(fn, begun)
+			if v.failing && (v.Status == 0 || v.Status == http.StatusBadGateway) {
+				cause = d.lastExit(fn, begun)
 			}
 		}
 		v.Version, v.Digest, v.Cause = version, digest, cause
 	}
 }
+
+// lastExit asks how the function's process ended during a call. The answer that
+// broke off comes a little earlier than the news of its end.
+func (d *Delivery) lastExit(fn string, since time.Time) string {
+	if d.cfg.LastExit == nil {
+		return ""
+	}
+	for range exitTries {
+		if how := d.cfg.LastExit(fn, since); how != "" {
+			return how
+		}
+		time.Sleep(exitPause)
+	}
+	return ""
+}
+
+// How often it is asked how a process ended, and the pause between.
+const (
+	exitTries = 4
+	exitPause = 25 * time.Millisecond
+)
 
 // settle takes a call's answers into what is known of the function, frees the
 // place of the call and hands the outcomes to those who write them.
