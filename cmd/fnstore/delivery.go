@@ -2,15 +2,11 @@ package main
 
 import (
 	"context"
-	"strconv"
 
 	"fnstore/kit/caller"
+	"fnstore/kit/queue"
 	"fnstore/runtime/delivery"
 )
-
-// concurrency is how many deliveries of a function run at once when its
-// annotation fnstore.concurrency says nothing.
-const concurrency = 10
 
 func (st *store) startDelivery(ctx context.Context) error {
 	d, err := delivery.Open(ctx, delivery.Config{
@@ -24,24 +20,48 @@ func (st *store) startDelivery(ctx context.Context) error {
 			}
 			functions := make([]delivery.Function, len(list))
 			for i, f := range list {
-				functions[i] = delivery.Function{Name: f.Name, Concurrency: concurrency}
-				if f.Annotations == nil {
-					continue
+				var annotations map[string]string
+				if f.Annotations != nil {
+					annotations = *f.Annotations
 				}
-				if n, err := strconv.Atoi((*f.Annotations)["fnstore.concurrency"]); err == nil && n > 0 {
-					functions[i].Concurrency = n
-				}
+				functions[i] = delivery.Describe(f.Name, annotations, f.EnvVars)
 			}
 			return functions, nil
 		},
+		Bodies:   st.bodies,
+		Deployed: st.deployed,
+		LastExit: st.functions.LastExit,
 	})
 	if err != nil {
 		return err
 	}
+	st.delivery.Store(d)
 	running, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { d.Run(running); close(done) }()
 	st.onStop(func(context.Context) { stop(); <-done })
 	st.changes.tell(d.Wake) // messages may wait for a function that was not there
 	return nil
+}
+
+// deployed gives the image and digest of what a function is now.
+func (st *store) deployed(function string) (version, digest string) {
+	versions, err := st.functions.Versions(context.Background(), function)
+	if err != nil || len(versions) == 0 {
+		return "", ""
+	}
+	return versions[0].Image, versions[0].Digest
+}
+
+// startSender gives what puts calls into the queue for the gateway. Workers are
+// told when a call is committed.
+func (st *store) startSender() func(context.Context, queue.New) (queue.Accepted, error) {
+	sender := queue.NewSender(st.pool, st.bodies, queue.Limits{Messages: st.set.QueueMessages, Bytes: st.set.QueueBytes})
+	return func(ctx context.Context, n queue.New) (queue.Accepted, error) {
+		a, err := sender.Send(ctx, n)
+		if d := st.delivery.Load(); err == nil && d != nil { // else it will find the message when it starts
+			d.Announce()
+		}
+		return a, err
+	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 
 	"fnstore/kit/caller"
 	"fnstore/kit/queue"
+	"fnstore/kit/queue/lease"
 	"fnstore/runtime/gateway"
 	"fnstore/runtime/ingress"
 	"fnstore/runtime/logs"
@@ -70,25 +70,13 @@ func (st *store) startGateway(written *logs.Store) error {
 		Provider: changing{st.functions, &st.changes},
 		Secrets:  st.vault, Logs: written, User: adminUser, Password: password,
 		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: append(queueRoutes(st.pool), st.changes.telling(versionRoutes(st.functions))...),
-		Scheme: ingress.Scheme, Enqueue: st.enqueue,
+		Scheme: ingress.Scheme, Enqueue: st.startSender(),
 		Cancel: func(ctx context.Context, callID string) (bool, error) {
-			return queue.Cancel(ctx, st.pool, callID)
+			return lease.Open(st.pool).Cancel(ctx, callID)
 		},
 	})
 	st.run(gateway.CutStalled(public, gateway.DefaultStall), "gateway", st.ingress.Server(server("gateway", g)))
 	st.serve(internal, "internal gateway", g)
 	st.serve(metrics, "metrics", g.Metrics())
 	return nil
-}
-
-// enqueue commits a message and then tells the workers, who look by themselves
-// should that fail.
-func (st *store) enqueue(ctx context.Context, n queue.New) (queue.Accepted, error) {
-	a, err := queue.Enqueue(ctx, st.pool, n)
-	if err == nil {
-		if err := queue.Notify(ctx, st.pool); err != nil {
-			slog.DebugContext(ctx, "notify the queue", "cause", err)
-		}
-	}
-	return a, err
 }

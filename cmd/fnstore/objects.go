@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"fnstore/connectors/hook"
-	"fnstore/kit/queue"
 	"fnstore/runtime/objects"
 )
 
@@ -42,8 +40,8 @@ func (st *store) startObjects(ctx context.Context) error {
 			return err
 		},
 		AfterChange: func(objects.Event) {
-			if err := queue.Notify(context.WithoutCancel(ctx), st.pool); err != nil {
-				slog.Warn("could not wake the queue; it looks by itself within seconds", "cause", err)
+			if d := st.delivery.Load(); d != nil {
+				d.Announce()
 			}
 		},
 		Domains: st.set.s3Domains(),
@@ -52,6 +50,7 @@ func (st *store) startObjects(ctx context.Context) error {
 		_ = l.Close()
 		return err
 	}
+	st.bodies = st.objects.Bodies()
 	st.onStop(func(context.Context) { logStop("objects", st.objects.Close()) })
 	st.keys = newObjectKeys(st.objects, own, st.s3Addr)
 	sweeping, stopSweeping := context.WithCancel(context.Background())

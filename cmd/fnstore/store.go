@@ -11,11 +11,14 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"fnstore/connectors/hook"
+	"fnstore/kit/queue"
+	"fnstore/runtime/delivery"
 	"fnstore/runtime/image/registry"
 	"fnstore/runtime/ingress"
 	"fnstore/runtime/migrate"
@@ -48,9 +51,11 @@ type store struct {
 	watching     func() // lets requests of S3 through
 	functions    *provider.Provider
 	changes      changes
-	ingress      *ingress.Ingress // of the gateway
-	gatewayURL   string           // for clients
-	internalURL  string           // for the store itself
+	ingress      *ingress.Ingress                  // of the gateway
+	gatewayURL   string                            // for clients
+	internalURL  string                            // for the store itself
+	delivery     atomic.Pointer[delivery.Delivery] // nil until it starts
+	bodies       queue.Bodies                      // of long messages; nil: they stay in their rows
 	metricsAddr  string
 
 	stops []func(context.Context)

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"fnstore/kit/queue"
+	"fnstore/kit/queue/lease"
 	"fnstore/runtime/migrate"
 	"fnstore/runtime/services/servicestest"
 )
@@ -85,7 +86,7 @@ func TestEmit(t *testing.T) {
 			t.Errorf("%s: %d messages, %v; want %d", key, n, err, want)
 		}
 	}
-	claimed, err := queue.Claim(t.Context(), conn, 1, []queue.Want{{Function: "both", Room: 9}, {Function: "prefix", Room: 9}, {Function: "other", Room: 9}})
+	claimed, err := lease.Open(conn).Claim(t.Context(), 1, []lease.Want{{Function: "both", Room: 9}, {Function: "prefix", Room: 9}, {Function: "other", Room: 9}})
 	if err != nil || len(claimed) != 3 {
 		t.Errorf("claimed %d, %v", len(claimed), err)
 	}

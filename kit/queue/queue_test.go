@@ -2,52 +2,20 @@ package queue_test
 
 import (
 	"fmt"
-	"io/fs"
 	"sync"
 	"testing"
-
-	"github.com/jackc/pgx/v5/pgxpool"
+	"time"
 
 	"fnstore/kit/fault"
 	"fnstore/kit/queue"
-	"fnstore/runtime/migrate"
-	"fnstore/runtime/services/servicestest"
+	"fnstore/kit/queue/lease"
+	"fnstore/runtime/delivery/queuetest"
 )
 
-// open gives a migrated, empty queue.
-func open(t *testing.T) *pgxpool.Pool {
+// claim leases up to room messages of f.
+func claim(t *testing.T, db queue.Beginner, session int32, room int) []lease.Message {
 	t.Helper()
-	url := servicestest.Postgres(t)
-	dir, err := fs.Sub(queue.Migrations, "migrations")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := migrate.Apply(t.Context(), url, []migrate.Source{{Name: "kit_queue", FS: dir}}); err != nil {
-		t.Fatal(err)
-	}
-	pool, err := pgxpool.New(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
-	return pool
-}
-
-func enqueue(t *testing.T, db queue.DB, n queue.New) queue.Accepted {
-	t.Helper()
-	if n.Function == "" {
-		n.Function = "f"
-	}
-	a, err := queue.Enqueue(t.Context(), db, n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
-func claim(t *testing.T, db queue.DB, session int32, room int) []queue.Message {
-	t.Helper()
-	list, err := queue.Claim(t.Context(), db, session, []queue.Want{{Function: "f", Room: room}})
+	list, err := lease.Open(db).Claim(t.Context(), session, []lease.Want{{Function: "f", Room: room}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +23,7 @@ func claim(t *testing.T, db queue.DB, session int32, room int) []queue.Message {
 }
 
 // one claims exactly one message.
-func one(t *testing.T, db queue.DB, session int32) queue.Message {
+func one(t *testing.T, db queue.Beginner, session int32) lease.Message {
 	t.Helper()
 	list := claim(t, db, session, 1)
 	if len(list) != 1 {
@@ -64,38 +32,15 @@ func one(t *testing.T, db queue.DB, session int32) queue.Message {
 	return list[0]
 }
 
-func finish(t *testing.T, db queue.Beginner, o ...queue.Outcome) (refused []queue.Key) {
-	t.Helper()
-	refused, err := queue.Finish(t.Context(), db, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return refused
-}
+func count(t *testing.T, db queue.DB, table string) int { return queuetest.Count(t, db, table) }
 
-func count(t *testing.T, db queue.DB, table string) (n int) {
-	t.Helper()
-	if err := db.QueryRow(t.Context(), "select count(*) from queue."+table).Scan(&n); err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-// expire lets every lease and delay run out.
-func expire(t *testing.T, db queue.DB) {
-	t.Helper()
-	if _, err := db.Exec(t.Context(), "update queue.message set visible_at = now() - interval '1 second'"); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func TestAMessageIsClaimedOnceAndDone(t *testing.T) {
-	db := open(t)
+func TestMessage_ClaimedOnceAndDone(t *testing.T) {
+	_, db := queuetest.Open(t)
 	in := queue.New{Path: "/a?b=c", Headers: map[string][]string{"X-A": {"1", "2"}}, Body: []byte("\x00body"), Trusted: true}
-	a := enqueue(t, db, in)
+	a := queuetest.Enqueue(t, db, in)
 	m := one(t, db, 1)
 	if m.ID != a.ID || m.CallID != a.CallID || m.Method != "POST" || m.Path != in.Path || string(m.Body) != string(in.Body) ||
-		!m.Trusted || m.Attempt != 1 || m.MaxAttempts != 3 || fmt.Sprint(m.Headers) != fmt.Sprint(in.Headers) {
+		!m.Trusted || m.Attempt != 1 || m.Deliveries != 1 || fmt.Sprint(m.Headers) != fmt.Sprint(in.Headers) {
 		t.Errorf("claimed %+v", m)
 	}
 	if again := claim(t, db, 2, 5); len(again) != 0 {
@@ -104,8 +49,9 @@ func TestAMessageIsClaimedOnceAndDone(t *testing.T) {
 	if p, _ := queue.Find(t.Context(), db, a.CallID); p.State != queue.Running {
 		t.Errorf("state %q while it is leased", p.State)
 	}
-	if refused := finish(t, db, queue.Outcome{Key: m.Key(), Verdict: queue.Done, Status: 200}); len(refused) != 0 {
-		t.Errorf("refused %v", refused)
+	refused, err := lease.Open(db).Finish(t.Context(), []lease.Outcome{{Key: m.Key(), Function: "f", Verdict: lease.Done, Failure: lease.Failure{Status: 200}}})
+	if err != nil || len(refused) != 0 {
+		t.Errorf("refused %v, %v", refused, err)
 	}
 	if p, _ := queue.Find(t.Context(), db, a.CallID); p.State != queue.Succeeded || p.Attempts != 1 {
 		t.Errorf("after it is done: %+v", p)
@@ -116,13 +62,13 @@ func TestAMessageIsClaimedOnceAndDone(t *testing.T) {
 }
 
 // The message exists when, and only when, what it speaks of exists.
-func TestEnqueueBelongsToTheTransaction(t *testing.T) {
-	db := open(t)
+func TestEnqueue_BelongsToTheTransaction(t *testing.T) {
+	_, db := queuetest.Open(t)
 	tx, err := db.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	enqueue(t, tx, queue.New{})
+	queuetest.Enqueue(t, tx, queue.New{})
 	if got := claim(t, db, 1, 5); len(got) != 0 {
 		t.Fatal("claimed before the commit")
 	}
@@ -134,8 +80,8 @@ func TestEnqueueBelongsToTheTransaction(t *testing.T) {
 	}
 }
 
-func TestTheSameKeyIsTheSameMessage(t *testing.T) {
-	db := open(t)
+func TestEnqueue_SameKey_R41(t *testing.T) {
+	_, db := queuetest.Open(t)
 	n := queue.New{Body: []byte("x"), DedupKey: "k"}
 	var all sync.WaitGroup
 	got := make([]queue.Accepted, 20)
@@ -163,9 +109,26 @@ func TestTheSameKeyIsTheSameMessage(t *testing.T) {
 	if _, err := db.Exec(t.Context(), "update queue.dedup set expires_at = now() - interval '1 second'"); err != nil {
 		t.Fatal(err)
 	}
-	if a := enqueue(t, db, n); a.Duplicate || a.ID == got[0].ID {
+	if a := queuetest.Enqueue(t, db, n); a.Duplicate || a.ID == got[0].ID {
 		t.Errorf("the window is over, and still %+v", a)
 	}
 }
 
 func withFunction(n queue.New) queue.New { n.Function = "f"; return n }
+
+// A key may be remembered for as long as a source may repeat itself: the seed's
+// five minutes are a default and no limit.
+func TestEnqueue_LongWindow_B41(t *testing.T) {
+	_, db := queuetest.Open(t)
+	n := queue.New{DedupKey: "etag", DedupWindow: 30 * 24 * time.Hour}
+	first := queuetest.Enqueue(t, db, n)
+	if _, err := db.Exec(t.Context(), "update queue.dedup set expires_at = expires_at - interval '29 days'"); err != nil {
+		t.Fatal(err)
+	}
+	if err := lease.Open(db).Maintain(t.Context(), lease.DefaultKeep); err != nil {
+		t.Fatal(err)
+	}
+	if again := queuetest.Enqueue(t, db, n); !again.Duplicate || again.ID != first.ID {
+		t.Errorf("after 29 days: %+v", again)
+	}
+}

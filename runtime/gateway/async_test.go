@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"fnstore/kit/fault"
 	"fnstore/kit/queue"
@@ -141,5 +142,15 @@ func TestBodiesHeldAreBounded(t *testing.T) {
 		if err := <-answers; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A full queue says so before it accepts anything, and when to come again.
+func TestAsync_QueueFull(t *testing.T) {
+	r := open(t, echo)
+	r.queued(fault.New(fault.TooMany, "queue_full", "too much waits for echo").After(5 * time.Second))
+	res, body := r.raw(t, "POST /async-function/echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx")
+	if res.StatusCode != 429 || res.Header.Get("Retry-After") != "5" || !strings.Contains(body, "queue_full") {
+		t.Errorf("%d %v %s", res.StatusCode, res.Header, body)
 	}
 }

@@ -57,7 +57,7 @@ func (f *function) end() {
 // sleeps. It returns what pick does then.
 func (f *function) await(ctx context.Context) (p *instance, limit int64, err error) {
 	defer f.held.Add(-1)
-	if f.held.Add(1) > MaxHeld {
+	if f.held.Add(1) > maxWaiting {
 		return nil, 0, fault.New(fault.Unavailable, "too_many_held", "too many calls wait for this function to start")
 	}
 	late := time.NewTimer(HoldTimeout)

@@ -28,6 +28,7 @@ type function struct {
 	peak     atomic.Int64 // the most of them at once since the autoscaler looked
 	used     atomic.Int64 // when the last call ended, in Unix nanoseconds
 	held     atomic.Int32 // calls that wait for a replica
+	exit     atomic.Pointer[exit]
 
 	waits atomic.Bool   // a call waits for a place in a replica
 	freed chan struct{} // tells it that there may be one

@@ -110,6 +110,7 @@ func (s *slot) once(seat Seat) (served bool, how error) {
 	case <-r.Exited():
 		p.drain()
 		s.live.Store(nil)
+		s.r.f.exit.Store(&exit{time.Now(), r.How()})
 		return true, fmt.Errorf("it ended: %s", r.How())
 	case <-s.ctx.Done():
 		s.live.Store(nil)

@@ -10,6 +10,7 @@ import (
 
 	"fnstore/kit/photo/phototest"
 	"fnstore/kit/queue"
+	"fnstore/kit/queue/deadletter"
 )
 
 // decode reads a thumbnail back.
@@ -115,7 +116,7 @@ func TestWhatIsNoPhotoIsRefused_B34(t *testing.T) {
 		if n := thumbnails(t, shared, key); n != 0 {
 			t.Errorf("%s: %d objects were made all the same", key, n)
 		}
-		var letters []queue.Letter
+		var letters []deadletter.Letter
 		system(t.Context(), t, shared, "GET", "/system/dead-letters?function=thumbnail&limit=20", "", &letters)
 		found := false
 		for _, l := range letters {

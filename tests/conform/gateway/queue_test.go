@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,32 +11,21 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"fnstore/kit/queue"
+	"fnstore/kit/queue/deadletter"
+	"fnstore/kit/queue/lease"
+	"fnstore/runtime/delivery/queuetest"
 	"fnstore/runtime/gateway"
-	"fnstore/runtime/migrate"
-	"fnstore/runtime/services/servicestest"
 )
 
 // queued is a gateway with the real queue behind it.
 func queued(t *testing.T) (*gateway.Gateway, *pgxpool.Pool) {
 	t.Helper()
-	url := servicestest.Postgres(t)
-	dir, err := fs.Sub(queue.Migrations, "migrations")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := migrate.Apply(t.Context(), url, []migrate.Source{{Name: "kit_queue", FS: dir}}); err != nil {
-		t.Fatal(err)
-	}
-	pool, err := pgxpool.New(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	_, pool := queuetest.Open(t)
 	r := open(t, nil)
 	return gateway.New(gateway.Config{
 		Provider: &provider{r, map[string]http.RoundTripper{"echo": http.DefaultTransport}}, User: "admin", Password: "correct horse",
 		Enqueue: func(ctx context.Context, n queue.New) (queue.Accepted, error) { return queue.Enqueue(ctx, pool, n) },
-		Cancel:  func(ctx context.Context, id string) (bool, error) { return queue.Cancel(ctx, pool, id) },
+		Cancel:  func(ctx context.Context, id string) (bool, error) { return lease.Open(pool).Cancel(ctx, id) },
 	}), pool
 }
 
@@ -71,10 +59,10 @@ func TestAcceptedIsCommitted(t *testing.T) {
 	if w.Code != 202 || w.Body.Len() != 0 {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
-	if l, err := queue.DeadLetters(t.Context(), pool, "echo", 10); err != nil || len(l) != 1 || l[0].Code != "cancelled" || l[0].Path != "/%FF%C3%A9?%FE" {
+	if l, err := deadletter.List(t.Context(), pool, deadletter.Filter{Function: "echo"}, 0, 10); err != nil || len(l) != 1 || l[0].Code != "cancelled" || l[0].Path != "/%FF%C3%A9?%FE" {
 		t.Errorf("dead letters %+v, %v", l, err)
 	}
-	list, err := queue.Claim(t.Context(), pool, 1, []queue.Want{{Function: "echo", Room: 10}})
+	list, err := lease.Open(pool).Claim(t.Context(), 1, []lease.Want{{Function: "echo", Room: 10}})
 	if err != nil || len(list) != 1 {
 		t.Fatalf("%d messages, %v", len(list), err)
 	}
@@ -118,7 +106,7 @@ func TestAnAsyncCallIsKnownByItsID_R82(t *testing.T) {
 			t.Errorf("cancel: %d, want %d", w.Code, want)
 		}
 	}
-	list, err := queue.Claim(t.Context(), pool, 1, []queue.Want{{Function: "echo", Room: 10}})
+	list, err := lease.Open(pool).Claim(t.Context(), 1, []lease.Want{{Function: "echo", Room: 10}})
 	if err != nil || len(list) != 1 || list[0].CallID != "mine-1" {
 		t.Errorf("what is left to do: %+v, %v", list, err)
 	}

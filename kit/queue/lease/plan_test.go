@@ -1,22 +1,23 @@
-package queue_test
+package lease_test
 
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"fnstore/kit/queue"
+	"fnstore/kit/queue/lease"
 )
 
 // A claim must stay as quick on a hundred thousand messages as on none. The
 // planner has no statistics here, as on the day a queue fills up; with the
 // settings that delivery uses, no statement may read the whole table for it.
-func TestNoStatementReadsTheWholeQueue(t *testing.T) {
+func TestPlans_NoSequentialScan(t *testing.T) {
 	db := open(t)
 	if _, err := db.Exec(t.Context(), `
-insert into queue.message (fn, method, path, headers, call_id, trusted, max_attempts)
-select 'f' || i % 20, 'POST', '/', '{}', i::text, false, 3 from generate_series(1, 20000) i`); err != nil {
+insert into queue.message (fn, method, path, headers, call_id, trusted)
+select 'f' || i % 20, 'POST', '/', '{}', i::text, false from generate_series(1, 20000) i`); err != nil {
 		t.Fatal(err)
 	}
 	cc := db.Config().ConnConfig.Copy()
@@ -33,14 +34,14 @@ select 'f' || i % 20, 'POST', '/', '{}', i::text, false, 3 from generate_series(
 		sql  string
 		args []any
 	}{
-		"claim":   {queue.ClaimSQL, []any{[]string{"f1", "f2"}, []int32{10, 10}, int32(1), queue.Lease}},
-		"foresee": {queue.ForeseeSQL, []any{[]string{"f1", "f2"}, int32(1)}},
-		"done":    {queue.FinishSQL[queue.Done], []any{batch}},
-		"retry":   {queue.FinishSQL[queue.Retry], []any{batch}},
-		"dead":    {queue.FinishSQL[queue.Dead], []any{batch}},
-		"spent":   {sql: `select id from queue.message where attempt >= max_attempts and visible_at <= now() limit 100`},
+		"claim":   {lease.ClaimSQL, []any{[]string{"f1", "f2"}, []int32{10, 10}, int32(1), lease.Duration, make([]time.Time, 2)}},
+		"foresee": {lease.ForeseeSQL, []any{[]string{"f1", "f2"}, int32(1), make([]time.Time, 2), lease.Duration}},
+		"done":    {lease.FinishSQL[lease.Done], []any{batch}},
+		"retry":   {lease.FinishSQL[lease.Retry], []any{batch}},
+		"dead":    {lease.FinishSQL[lease.Dead], []any{batch}},
+		"old":     {sql: `select id from queue.message where queued_at < now() - interval '14 days' and visible_at <= now() limit 100`},
+		"sweep":   {sql: `select id from queue.message where fn = 'f1' and not blocked and visible_at > now() and leased_by in (select id from queue.worker)`},
 		"late":    {sql: `select id from queue.message where deadline <= now() and visible_at <= now() limit 100`},
-		"leased":  {sql: `select distinct leased_by from queue.message where leased_by is not null`},
 		"promote": {sql: `select id from queue.message where fn = 'f1' and grp = 'g' order by id limit 1`},
 		"find":    {sql: `select id from queue.message where call_id = 'c'`},
 	} {

@@ -1,4 +1,4 @@
-package queue_test
+package lease_test
 
 import (
 	"context"
@@ -10,15 +10,16 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"fnstore/kit/queue"
+	"fnstore/kit/queue/lease"
 )
 
-func join(t *testing.T, db *pgxpool.Pool) *queue.Session {
+func join(t *testing.T, db *pgxpool.Pool) *lease.Session {
 	t.Helper()
 	conn, err := pgx.ConnectConfig(t.Context(), db.Config().ConnConfig.Copy())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := queue.Join(t.Context(), conn)
+	s, err := lease.Join(t.Context(), conn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,9 +27,9 @@ func join(t *testing.T, db *pgxpool.Pool) *queue.Session {
 }
 
 // Who is alone may look less often; so whoever comes wakes it.
-func TestWhoJoinsIsNoticed(t *testing.T) {
+func TestJoin_IsNoticed(t *testing.T) {
 	db := open(t)
-	alone := func(s *queue.Session) bool {
+	alone := func(s *lease.Session) bool {
 		t.Helper()
 		is, err := s.Alone(t.Context(), db)
 		if err != nil {
@@ -59,14 +60,14 @@ func TestWhoJoinsIsNoticed(t *testing.T) {
 }
 
 // The advisory lock of a worker that is gone frees its messages at once.
-func TestASessionThatIsGoneIsSweptAtOnce(t *testing.T) {
+func TestSweep_SessionGone(t *testing.T) {
 	db := open(t)
 	alive, dying := join(t, db), join(t, db)
 	defer alive.Leave(context.Background())
 	enqueue(t, db, queue.New{})
 	enqueue(t, db, queue.New{})
 	kept, lost := one(t, db, alive.ID), one(t, db, dying.ID)
-	if n, err := queue.Sweep(t.Context(), db); err != nil || n != 0 {
+	if n, err := lease.Open(db).Sweep(t.Context(), []string{"f"}); err != nil || n != 0 {
 		t.Fatalf("swept %d of the living, %v", n, err)
 	}
 	if err := dying.Leave(t.Context()); err != nil {
@@ -75,7 +76,7 @@ func TestASessionThatIsGoneIsSweptAtOnce(t *testing.T) {
 	// The server notices the closed connection in its own time.
 	for n := int64(0); n == 0; {
 		var err error
-		if n, err = queue.Sweep(t.Context(), db); err != nil {
+		if n, err = lease.Open(db).Sweep(t.Context(), []string{"f"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -84,19 +85,19 @@ func TestASessionThatIsGoneIsSweptAtOnce(t *testing.T) {
 	}
 }
 
-func TestReleaseSpendsNothing(t *testing.T) {
+func TestRelease_SpendsNothing(t *testing.T) {
 	db := open(t)
-	enqueue(t, db, queue.New{MaxAttempts: 1})
+	enqueue(t, db, queue.New{})
 	m := one(t, db, 1)
-	if err := queue.Release(t.Context(), db, []queue.Key{m.Key()}); err != nil {
+	if err := lease.Open(db).Release(t.Context(), []lease.Key{m.Key()}); err != nil {
 		t.Fatal(err)
 	}
-	if again := one(t, db, 2); again.Attempt != 1 || again.Fence <= m.Fence {
+	if again := one(t, db, 2); again.Attempt != 1 || again.Deliveries != 1 || again.Fence <= m.Fence {
 		t.Errorf("after release: %+v", again)
 	}
 }
 
-func TestNotifyWakesAWaiter(t *testing.T) {
+func TestWait_Notify(t *testing.T) {
 	db := open(t)
 	s := join(t, db)
 	defer s.Leave(context.Background())
@@ -121,11 +122,11 @@ func TestNotifyWakesAWaiter(t *testing.T) {
 	}
 }
 
-func TestMaintainKeepsTheDaysThatCount(t *testing.T) {
+func TestMaintain_Keeps(t *testing.T) {
 	db := open(t)
 	enqueue(t, db, queue.New{DedupKey: "old"})
 	for range 2 { // the second time changes nothing
-		if err := queue.Maintain(t.Context(), db, 24*time.Hour); err != nil {
+		if err := lease.Open(db).Maintain(t.Context(), 24*time.Hour); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -144,7 +145,7 @@ insert into queue.done values (1, 'f', null, 'c', '2020-01-01', '2020-01-01', 1,
 update queue.dedup set expires_at = '2020-01-01'`); err != nil {
 		t.Fatal(err)
 	}
-	if err := queue.Maintain(t.Context(), db, 24*time.Hour); err != nil {
+	if err := lease.Open(db).Maintain(t.Context(), 24*time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	if n := partitions(); n != 4 || count(t, db, "done") != 0 || count(t, db, "dedup") != 0 {

@@ -1,15 +1,16 @@
-package queue_test
+package lease_test
 
 import (
 	"testing"
 	"time"
 
 	"fnstore/kit/queue"
+	"fnstore/kit/queue/lease"
 )
 
-func foresee(t *testing.T, db queue.DB, session int32, functions ...string) queue.Outlook {
+func foresee(t *testing.T, db queue.Beginner, session int32, functions ...string) lease.Outlook {
 	t.Helper()
-	o, err := queue.Foresee(t.Context(), db, session, functions)
+	o, err := lease.Open(db).Foresee(t.Context(), session, functions)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -19,28 +20,34 @@ func foresee(t *testing.T, db queue.DB, session int32, functions ...string) queu
 // soon tells whether a time lies within the hour that the tests here speak of.
 func soon(d time.Duration) bool { return d > 0 && d <= time.Hour }
 
-func TestAWorkerKnowsWhenToLookAgain(t *testing.T) {
+func TestForesee_WhenToLookAgain(t *testing.T) {
 	db := open(t)
-	if o := foresee(t, db, 1, "f"); o != (queue.Outlook{In: queue.Never}) {
+	if o := foresee(t, db, 1, "f"); o != (lease.Outlook{In: lease.Never}) {
 		t.Errorf("of an empty queue: %+v", o)
 	}
 	enqueue(t, db, queue.New{Delay: time.Hour})
 	if o := foresee(t, db, 1, "f"); o.Claim || !soon(o.In) || o.In < time.Minute {
 		t.Errorf("of a message that is due in an hour: %+v", o)
 	}
-	if o := foresee(t, db, 1, "g"); o != (queue.Outlook{In: queue.Never}) {
+	if o := foresee(t, db, 1, "g"); o != (lease.Outlook{In: lease.Never}) {
 		t.Errorf("of a message for another function: %+v", o)
 	}
 	enqueue(t, db, queue.New{})
-	if o := foresee(t, db, 1, "g", "f"); !o.Claim || !soon(o.In) && o.In != queue.Never {
+	if o := foresee(t, db, 1, "g", "f"); !o.Claim || !soon(o.In) && o.In != lease.Never {
 		t.Errorf("of a message that is due: %+v", o)
 	}
 	one(t, db, 1)
-	if o := foresee(t, db, 1, "f"); o.Claim || o.Foreign || !soon(o.In) || o.In > queue.Lease {
+	if o := foresee(t, db, 1, "f"); o.Claim || o.Foreign || !soon(o.In) || o.In > lease.Duration {
 		t.Errorf("of a lease of our own: %+v", o)
 	}
+	if o := foresee(t, db, 2, "f"); o.Foreign || o.Claim || o.In > lease.Duration {
+		t.Errorf("of a lease of somebody who never joined: %+v", o)
+	}
+	if _, err := db.Exec(t.Context(), "insert into queue.worker (id) values (1), (2)"); err != nil {
+		t.Fatal(err)
+	}
 	for _, other := range []int32{0, 2} {
-		if o := foresee(t, db, other, "f"); !o.Foreign || o.Claim || o.In > queue.Lease {
+		if o := foresee(t, db, other, "f"); !o.Foreign || o.Claim || o.In > lease.Duration {
 			t.Errorf("of another's lease: %+v", o)
 		}
 	}
@@ -52,7 +59,7 @@ func TestAWorkerKnowsWhenToLookAgain(t *testing.T) {
 
 // What nobody may claim must be foreseen as well, and must not keep a worker
 // claiming in vain.
-func TestTheUnclaimableIsForeseen(t *testing.T) {
+func TestForesee_Deadlines(t *testing.T) {
 	db := open(t)
 	enqueue(t, db, queue.New{Deadline: time.Now().Add(time.Hour), Delay: 48 * time.Hour})
 	if o := foresee(t, db, 1); o.Claim || o.Bury || !soon(o.In) {
@@ -68,16 +75,7 @@ func TestTheUnclaimableIsForeseen(t *testing.T) {
 	if o := foresee(t, db, 1, "f"); o.Claim || !o.Bury {
 		t.Errorf("past its deadline: %+v", o)
 	}
-	if n, err := queue.Bury(t.Context(), db); err != nil || n != 1 {
+	if n, err := lease.Open(db).Bury(t.Context()); err != nil || n != 1 {
 		t.Fatalf("buried %d, %v", n, err)
-	}
-	enqueue(t, db, queue.New{MaxAttempts: 1})
-	one(t, db, 1)
-	if o := foresee(t, db, 1, "f"); o.Claim || o.Bury || o.In > queue.Lease {
-		t.Errorf("of a last delivery under way: %+v", o)
-	}
-	expire(t, db)
-	if o := foresee(t, db, 1, "f"); o.Claim || !o.Bury {
-		t.Errorf("of one whose deliveries are spent: %+v", o)
 	}
 }

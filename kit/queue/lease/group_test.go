@@ -1,4 +1,4 @@
-package queue_test
+package lease_test
 
 import (
 	"fmt"
@@ -7,33 +7,34 @@ import (
 	"time"
 
 	"fnstore/kit/queue"
+	"fnstore/kit/queue/lease"
 )
 
-func TestAGroupGoesOneByOneInOrder(t *testing.T) {
+func TestGroup_OneByOneInOrder(t *testing.T) {
 	db := open(t)
 	var ids []int64
 	for i := range 4 {
 		ids = append(ids, enqueue(t, db, queue.New{Group: "g", Path: fmt.Sprint("/", i)}).ID)
 	}
 	other := enqueue(t, db, queue.New{Group: "h"})
-	verdicts := []queue.Verdict{queue.Done, queue.Dead, queue.Done, queue.Done}
+	verdicts := []lease.Verdict{lease.Done, lease.Dead, lease.Done, lease.Done}
 	for i, want := range ids {
 		list := claim(t, db, 1, 10)
 		if i == 0 {
 			if len(list) != 2 || list[0].ID != want || list[1].ID != other.ID {
 				t.Fatalf("first claim: %+v", list)
 			}
-			finish(t, db, queue.Outcome{Key: list[1].Key(), Verdict: queue.Done})
+			finish(t, db, lease.Outcome{Key: list[1].Key(), Verdict: lease.Done})
 		} else if len(list) != 1 || list[0].ID != want {
 			t.Fatalf("claim %d: %+v, want message %d alone", i, list, want)
 		}
 		// A retry keeps its place: nobody overtakes it.
-		finish(t, db, queue.Outcome{Key: list[0].Key(), Verdict: queue.Retry, Delay: time.Hour})
+		finish(t, db, lease.Outcome{Key: list[0].Key(), Verdict: lease.Retry, Delay: time.Hour})
 		if got := claim(t, db, 1, 10); len(got) != 0 {
 			t.Fatalf("overtaken by %+v", got)
 		}
 		expire(t, db)
-		finish(t, db, queue.Outcome{Key: one(t, db, 1).Key(), Verdict: verdicts[i], Code: "c", Reason: "r"})
+		finish(t, db, lease.Outcome{Key: one(t, db, 1).Key(), Verdict: verdicts[i], Failure: lease.Failure{Code: "c", Reason: "r"}})
 	}
 	if n := count(t, db, "message"); n != 0 {
 		t.Errorf("%d messages left", n)
@@ -42,7 +43,7 @@ func TestAGroupGoesOneByOneInOrder(t *testing.T) {
 
 // Enqueue and Finish meet at every moment; a blocked message that nobody
 // unblocks would wait for ever.
-func TestNoGroupIsLeftBlocked(t *testing.T) {
+func TestGroup_NeverLeftBlocked(t *testing.T) {
 	db := open(t)
 	const writers, each = 4, 50
 	var all sync.WaitGroup
@@ -78,7 +79,7 @@ func TestNoGroupIsLeftBlocked(t *testing.T) {
 			t.Fatalf("message %d after %d", list[0].ID, last)
 		}
 		last = list[0].ID
-		finish(t, db, queue.Outcome{Key: list[0].Key(), Verdict: queue.Done})
+		finish(t, db, lease.Outcome{Key: list[0].Key(), Verdict: lease.Done})
 		done++
 	}
 }

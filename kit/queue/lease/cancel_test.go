@@ -1,21 +1,22 @@
-package queue_test
+package lease_test
 
 import (
 	"testing"
 
 	"fnstore/kit/queue"
+	"fnstore/kit/queue/lease"
 )
 
 func cancel(t *testing.T, db queue.Beginner, callID string) bool {
 	t.Helper()
-	found, err := queue.Cancel(t.Context(), db, callID)
+	found, err := lease.Open(db).Cancel(t.Context(), callID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return found
 }
 
-func TestAWaitingMessageCanBeCancelled(t *testing.T) {
+func TestCancel_WaitingMessage(t *testing.T) {
 	db := open(t)
 	enqueue(t, db, queue.New{CallID: "first", Group: "g"})
 	enqueue(t, db, queue.New{CallID: "second", Group: "g"})
