@@ -71,7 +71,7 @@ func Begin(ctx context.Context, db queue.DB, source, part, position string) (Che
 // Forget removes the checkpoints of a source whose parts are not in keep: nobody
 // reads them any more.
 func Forget(ctx context.Context, db queue.DB, source string, keep []string) error {
-	if _, err := db.Exec(ctx, `delete from connector.checkpoint where source = $1 and not part = any($2::text[])`, source, keep); err != nil {
+	if _, err := db.Exec(ctx, `delete from connector.checkpoint where source = $1 and not part = any(coalesce($2::text[], '{}'))`, source, keep); err != nil {
 		return fmt.Errorf("%s: forget checkpoints: %w", source, err)
 	}
 	return nil
