@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"fnstore/kit/queue"
 )
 
@@ -31,6 +33,10 @@ type Event struct {
 	// Advance, when its source keeps a checkpoint, makes the event happen once: the
 	// messages are written only while the checkpoint is still where the reader saw it.
 	Advance Advance
+	// Fill, when there is one, writes within the transaction what Messages
+	// cannot say, and gives the position to advance to and how many messages it
+	// wrote.
+	Fill func(ctx context.Context, tx pgx.Tx) (to string, written int, err error)
 	// SkipWhilePending drops a message while an earlier one of its group waits
 	// or runs. The checkpoint advances all the same.
 	SkipWhilePending bool
@@ -97,12 +103,17 @@ func Deliver(ctx context.Context, db queue.Beginner, source string, ev Event, m 
 		return fmt.Errorf("%s: write an event: %w", source, err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	written := 0
+	if ev.Fill != nil {
+		if ev.Advance.To, written, err = ev.Fill(ctx, tx); err != nil {
+			return fmt.Errorf("%s: write an event: %w", source, err)
+		}
+	}
 	if ev.Advance != (Advance{}) {
 		if err := advance(ctx, tx, source, ev.Advance); err != nil {
 			return err
 		}
 	}
-	written := 0
 	for _, n := range ev.Messages {
 		if ev.SkipWhilePending {
 			pending, err := queue.Pending(ctx, tx, n.Function, n.Group)
