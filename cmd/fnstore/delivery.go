@@ -2,15 +2,10 @@ package main
 
 import (
 	"context"
-	"strconv"
 
 	"fnstore/kit/caller"
 	"fnstore/runtime/delivery"
 )
-
-// concurrency is how many deliveries of a function run at once when its
-// annotation fnstore.concurrency says nothing.
-const concurrency = 10
 
 func (st *store) startDelivery(ctx context.Context) error {
 	d, err := delivery.Open(ctx, delivery.Config{
@@ -24,16 +19,15 @@ func (st *store) startDelivery(ctx context.Context) error {
 			}
 			functions := make([]delivery.Function, len(list))
 			for i, f := range list {
-				functions[i] = delivery.Function{Name: f.Name, Concurrency: concurrency}
-				if f.Annotations == nil {
-					continue
+				var annotations map[string]string
+				if f.Annotations != nil {
+					annotations = *f.Annotations
 				}
-				if n, err := strconv.Atoi((*f.Annotations)["fnstore.concurrency"]); err == nil && n > 0 {
-					functions[i].Concurrency = n
-				}
+				functions[i] = delivery.Describe(f.Name, annotations, f.EnvVars)
 			}
 			return functions, nil
 		},
+		Deployed: st.deployed,
 	})
 	if err != nil {
 		return err
@@ -44,4 +38,13 @@ func (st *store) startDelivery(ctx context.Context) error {
 	st.onStop(func(context.Context) { stop(); <-done })
 	st.changes.tell(d.Wake) // messages may wait for a function that was not there
 	return nil
+}
+
+// deployed gives the image and digest of what a function is now.
+func (st *store) deployed(function string) (version, digest string) {
+	versions, err := st.functions.Versions(context.Background(), function)
+	if err != nil || len(versions) == 0 {
+		return "", ""
+	}
+	return versions[0].Image, versions[0].Digest
 }

@@ -12,6 +12,7 @@ import (
 
 	"fnstore/kit/fault"
 	"fnstore/kit/queue"
+	"fnstore/kit/queue/deadletter"
 	"fnstore/kit/wire"
 	"fnstore/runtime/gateway"
 )
@@ -31,7 +32,7 @@ func (cmd dlqListCmd) Run(ctx context.Context, s *settings, out io.Writer) error
 	if err != nil {
 		return err
 	}
-	var list []queue.Letter
+	var list []deadletter.Letter
 	q := url.Values{"function": {cmd.Function}, "limit": {strconv.Itoa(cmd.Limit)}}
 	if err := c.get(ctx, "/system/dead-letters", q, &list); err != nil {
 		return err
@@ -53,7 +54,7 @@ func (cmd dlqShowCmd) Run(ctx context.Context, s *settings, out io.Writer) error
 	if err != nil {
 		return err
 	}
-	var l queue.Letter
+	var l deadletter.Letter
 	if err := c.get(ctx, "/system/dead-letters/"+strconv.FormatInt(cmd.ID, 10), nil, &l); err != nil {
 		return err
 	}
@@ -67,9 +68,6 @@ func (cmd dlqShowCmd) Run(ctx context.Context, s *settings, out io.Writer) error
 	_, err = fmt.Fprintf(out, "body (%d bytes):\n%s\n", len(body), body)
 	return err
 }
-
-// maxLetters bounds one listing.
-const maxLetters = 1000
 
 // queueRoutes are what an operator may ask of the queue.
 func queueRoutes(db queue.DB) []gateway.Route {
@@ -89,7 +87,7 @@ func queueRoutes(db queue.DB) []gateway.Route {
 			if err != nil {
 				return err
 			}
-			list, err := queue.DeadLetters(r.Context(), db, r.FormValue("function"), int(min(limit, maxLetters)))
+			list, err := deadletter.List(r.Context(), db, deadletter.Filter{Function: r.FormValue("function")}, 0, int(min(limit, deadletter.MaxList)))
 			if err != nil {
 				return err
 			}
@@ -100,7 +98,7 @@ func queueRoutes(db queue.DB) []gateway.Route {
 			if err != nil {
 				return err
 			}
-			letter, err := queue.DeadLetter(r.Context(), db, id)
+			letter, err := deadletter.Get(r.Context(), db, nil, id)
 			if err != nil {
 				return err
 			}

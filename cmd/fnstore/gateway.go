@@ -10,9 +10,9 @@ import (
 
 	"fnstore/kit/caller"
 	"fnstore/kit/queue"
+	"fnstore/kit/queue/lease"
 	"fnstore/runtime/gateway"
 	"fnstore/runtime/logs"
-	"fnstore/runtime/plain"
 	"fnstore/runtime/ui"
 )
 
@@ -61,18 +61,14 @@ func (st *store) startGateway(written *logs.Store) error {
 	}
 	g = gateway.New(gateway.Config{
 		Provider: changing{st.functions, &st.changes},
-		Take: func(name string, fits func(*types.FunctionDeployment) bool) (gateway.Taken, int64, bool) {
-			return st.functions.Take(name, fits)
-		},
-		Secrets: st.vault, Logs: written, User: adminUser, Password: password,
+		Secrets:  st.vault, Logs: written, User: adminUser, Password: password,
 		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: append(queueRoutes(st.pool), st.changes.telling(versionRoutes(st.functions))...),
 		Enqueue: st.enqueue,
 		Cancel: func(ctx context.Context, callID string) (bool, error) {
-			return queue.Cancel(ctx, st.pool, callID)
+			return lease.Open(st.pool).Cancel(ctx, callID)
 		},
 	})
-	st.run(gateway.Limit(main, gateway.MaxConns, gateway.MaxConnsPerIP), "gateway",
-		&plain.Server{Handler: g, Carrier: g.Carrier(), Prefix: gateway.Functions, Other: server("gateway", g)})
+	st.serve(gateway.CutStalled(gateway.Limit(main, gateway.MaxConns, gateway.MaxConnsPerIP), gateway.DefaultStall), "gateway", g)
 	st.serve(metrics, "metrics", g.Metrics())
 	return nil
 }

@@ -133,14 +133,8 @@ func server(part string, h http.Handler) *http.Server {
 }
 
 // serve runs a server on the listener until the store stops.
-func (st *store) serve(l net.Listener, part string, h http.Handler) { st.run(l, part, server(part, h)) }
-
-// run is serve for a server of another kind.
-func (st *store) run(l net.Listener, part string, srv interface {
-	Serve(net.Listener) error
-	Shutdown(context.Context) error
-	Close() error
-}) {
+func (st *store) serve(l net.Listener, part string, h http.Handler) {
+	srv := server(part, h)
 	go func() {
 		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			slog.Error("a server ended", "part", part, "cause", err)

@@ -3,38 +3,45 @@ package queue
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"fnstore/kit/fault"
 )
 
-// New is a message to be: what to call, and how patiently.
+// New is a message to be: what to call, and when. How often it is tried is the
+// function's own retry policy, which is read at each delivery.
 type New struct {
 	Function string
 	Method   string // "" means POST
-	Path     string // "" means /
+	Path     string // escaped, with the query; "" means /
 	Headers  map[string][]string
 	Body     []byte
 	CallID   string // "" makes one
-	Group    string
-	Trusted  bool
+	Group    string // messages of one group are delivered one by one, in order; "" for none
+	// Trusted says that the store itself made the message, so that it is
+	// delivered with a signature. A message of a client never is.
+	Trusted bool
 
-	MaxAttempts int           // 0 means 3
-	Delay       time.Duration // before the first delivery
-	Deadline    time.Time     // zero means none
-	Callback    string
+	Delay    time.Duration // before the first delivery
+	Deadline time.Time     // no delivery begins after it; zero means none
+	Callback string        // URL that is told how the call ended; "" for none
 
 	// DedupKey makes the second message with the same key and content the
-	// first one, for DedupWindow (0 means 5 minutes).
+	// first one, for DedupWindow (0 means DefaultDedupWindow).
 	DedupKey    string
 	DedupWindow time.Duration
 }
+
+// DefaultDedupWindow is how long a dedup key is remembered, as SQS does.
+const DefaultDedupWindow = 5 * time.Minute
 
 // Accepted is the queue's promise, once the transaction commits.
 type Accepted struct {
@@ -43,38 +50,51 @@ type Accepted struct {
 	Duplicate bool
 }
 
-const (
-	defaultAttempts = 3
-	defaultWindow   = 5 * time.Minute
-	// reusedKey is the SQLSTATE that queue.enqueue raises for a key that was
-	// used for another message.
-	reusedKey = "FN422"
-)
+// reusedKey is the SQLSTATE that queue.add raises for a key that was used for
+// another message.
+const reusedKey = "FN422"
 
 // Enqueue puts a message into the queue within db's transaction, if it has one.
 // It returns fault.TooLarge for a body over MaxBody and fault.Unprocessable for
 // a dedup key that was used for something else.
-func Enqueue(ctx context.Context, db DB, n New) (Accepted, error) {
+func Enqueue(ctx context.Context, db DB, n New) (Accepted, error) { return enqueue(ctx, db, n, "") }
+
+// EnqueueLarge is Enqueue with a body that goes to bodies when it is longer than
+// MaxInline. Message and body are there when, and only when, tx commits.
+func EnqueueLarge(ctx context.Context, tx pgx.Tx, bodies Bodies, n New) (Accepted, error) {
+	if bodies == nil || len(n.Body) <= MaxInline || len(n.Body) > MaxBody {
+		return enqueue(ctx, tx, n, "")
+	}
+	ref, err := bodies.Put(ctx, tx, n.Body)
+	if err != nil {
+		return Accepted{}, fmt.Errorf("store the body of a message for %s: %w", n.Function, err)
+	}
+	a, err := enqueue(ctx, tx, n, ref)
+	if err == nil && a.Duplicate { // the first one's body is there already
+		_, err = tx.Exec(ctx, `insert into queue.unused_body (ref) values ($1) on conflict do nothing`, ref)
+	}
+	return a, err
+}
+
+func enqueue(ctx context.Context, db DB, n New, ref string) (Accepted, error) {
 	if len(n.Body) > MaxBody {
 		return Accepted{}, fault.New(fault.TooLarge, "message_too_large", "a message's body may have %d bytes", MaxBody)
 	}
-	if n.Headers == nil {
-		n.Headers = map[string][]string{}
-	}
-	headers, err := json.Marshal(n.Headers)
+	headers, err := n.headers()
 	if err != nil {
-		return Accepted{}, fmt.Errorf("enqueue: headers: %w", err)
+		return Accepted{}, err
 	}
-	var deadline *time.Time
-	if !n.Deadline.IsZero() {
-		deadline = &n.Deadline
+	body, digest := n.Body, []byte(nil)
+	if ref != "" {
+		sum := sha256.Sum256(n.Body)
+		body, digest = nil, sum[:]
 	}
 	var a Accepted
 	err = db.QueryRow(ctx,
-		`select id, call_id, duplicate from queue.enqueue($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)`,
-		n.Function, or(n.Method, "POST"), or(n.Path, "/"), headers, n.Body,
-		or(n.CallID, CallID()), null(n.Group), n.Trusted, or(n.MaxAttempts, defaultAttempts),
-		n.Delay, deadline, null(n.Callback), null(n.DedupKey), or(n.DedupWindow, defaultWindow),
+		`select id, call_id, duplicate from queue.add($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)`,
+		n.Function, or(n.Method, "POST"), or(n.Path, "/"), headers, body, null(ref), digest,
+		or(n.CallID, CallID()), null(n.Group), n.Trusted,
+		n.Delay, n.deadline(), null(n.Callback), null(n.DedupKey), or(n.DedupWindow, DefaultDedupWindow),
 	).Scan(&a.ID, &a.CallID, &a.Duplicate)
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == reusedKey {
@@ -84,6 +104,24 @@ func Enqueue(ctx context.Context, db DB, n New) (Accepted, error) {
 		return Accepted{}, fmt.Errorf("enqueue for %s: %w", n.Function, err)
 	}
 	return a, nil
+}
+
+func (n New) headers() ([]byte, error) {
+	if n.Headers == nil {
+		return []byte("{}"), nil
+	}
+	headers, err := json.Marshal(n.Headers)
+	if err != nil {
+		return nil, fmt.Errorf("enqueue: headers: %w", err)
+	}
+	return headers, nil
+}
+
+func (n New) deadline() *time.Time {
+	if n.Deadline.IsZero() {
+		return nil
+	}
+	return &n.Deadline
 }
 
 // Notify tells waiting workers to look. Call it after the commit, outside the

@@ -1,13 +1,13 @@
-// Package queue keeps messages: each is a call of a function that was promised
-// and must not be lost. It puts them in within the caller's transaction, leases
-// them to workers, and moves each to done or dead in one statement. It does not
-// know how a call is made or what an answer means.
+// Package queue puts messages into the queue: each is a call of a function that
+// was promised and must not be lost. A message exists when, and only when, the
+// caller's transaction commits. The package does not know how a message is
+// delivered (see queue/lease), what a dead letter is for (queue/deadletter), or
+// what a message says.
 package queue
 
 import (
 	"context"
 	"embed"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -22,8 +22,13 @@ var Migrations embed.FS
 // worker looks by itself as well, so a lost one costs seconds and no message.
 const Channel = "fnstore_queue"
 
-// MaxBody is the longest body a message may carry, in bytes.
-const MaxBody = 10 << 20
+const (
+	// MaxBody is the longest body a message may carry, in bytes.
+	MaxBody = 10 << 20
+	// MaxInline is the longest body that is kept in the message's row, in bytes.
+	// A longer one goes to Bodies where there is one.
+	MaxInline = 256 << 10
+)
 
 // DB is what the queue needs of Postgres. A pool, a connection and a
 // transaction of pgx all have it.
@@ -39,33 +44,11 @@ type Beginner interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
-// Message is a call that waits for its turn, or is having it.
-type Message struct {
-	ID       int64
-	Function string
-	Group    string // "" for none
-	Method   string
-	Path     string // escaped, with the query; what the function sees
-	Headers  map[string][]string
-	Body     []byte
-	CallID   string
-	Callback string
-	// Trusted says that the event plane itself made the message. Only such a
-	// one is delivered with a signature: the queue must not turn a stranger's
-	// call into one that a function believes.
-	Trusted     bool
-	CreatedAt   time.Time
-	Deadline    time.Time // zero for none
-	Attempt     int       // the number of this delivery, from 1
-	MaxAttempts int
-	Fence       int64
+// Bodies keeps the bodies that are too long for a row.
+type Bodies interface {
+	// Put stores a body; it is there when, and only when, tx commits.
+	Put(ctx context.Context, tx pgx.Tx, body []byte) (ref string, err error)
+	Get(ctx context.Context, ref string) ([]byte, error)
+	// Delete removes a body; one that is gone already is no error.
+	Delete(ctx context.Context, ref string) error
 }
-
-// Key names one lease of one message. A write with an old fence changes nothing.
-type Key struct {
-	ID    int64
-	Fence int64
-}
-
-// Key gives the lease that this delivery holds.
-func (m Message) Key() Key { return Key{m.ID, m.Fence} }

@@ -3,129 +3,78 @@ package delivery
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"fnstore/kit/caller"
-	"fnstore/kit/queue"
+	"fnstore/kit/queue/lease"
 	"fnstore/kit/wire"
 )
 
-// maxAnswer is how much of an answer is read, in bytes: enough for a problem.
+// maxAnswer is how much of an answer is read, in bytes: enough for a problem,
+// and for the failures of a batch.
 const maxAnswer = 64 << 10
 
-// Pauses before a retry: full jitter between nothing and a bound that doubles.
-const (
-	firstPause = time.Second
-	lastPause  = 5 * time.Minute
-)
-
-// deliver makes one attempt and judges it.
-func (d *Delivery) deliver(ctx context.Context, m queue.Message) queue.Outcome {
-	if !m.Deadline.IsZero() {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, m.Deadline)
-		defer cancel()
-	}
-	res, err := d.call(ctx, m)
+// callOne makes one attempt at a message.
+func (d *Delivery) callOne(ctx context.Context, m lease.Message) answer {
+	body, err := d.body(ctx, m)
 	if err != nil {
-		code := "unreachable"
-		if errors.Is(err, context.DeadlineExceeded) {
-			code = "timeout"
-		}
-		return later(m, 0, code, err.Error(), 0)
+		return answer{code: "body_unavailable", reason: err.Error()}
 	}
-	defer res.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(res.Body, maxAnswer)) // what could be read is what can be said
-	return judge(m, res.StatusCode, res.Header, body, time.Now())
-}
-
-func (d *Delivery) call(ctx context.Context, m queue.Message) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, m.Method, d.cfg.Gateway+"/function/"+m.Function+m.Path, bytes.NewReader(m.Body))
+	req, err := http.NewRequestWithContext(ctx, m.Method, d.cfg.Gateway+"/function/"+m.Function+m.Path, bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("make the request: %w", err)
+		return answer{code: "bad_request", reason: fmt.Sprintf("make the request: %v", err), permanent: true}
 	}
 	for k, v := range m.Headers {
 		req.Header[http.CanonicalHeaderKey(k)] = v
 	}
 	req.Header.Set(wire.CallID, m.CallID)
-	req.Header.Set("User-Agent", "fnstore-delivery")
 	req.Header.Set("X-Fnstore-Attempt", strconv.Itoa(m.Attempt))
+	return d.do(req, m.Trusted, body)
+}
+
+// body gives the message's body from wherever it is.
+func (d *Delivery) body(ctx context.Context, m lease.Message) ([]byte, error) {
+	if m.BodyRef == "" {
+		return m.Body, nil
+	}
+	if d.cfg.Bodies == nil {
+		return nil, errors.New("the body lies in an object store, and this worker has none")
+	}
+	body, err := d.cfg.Bodies.Get(ctx, m.BodyRef)
+	if err != nil {
+		return nil, fmt.Errorf("read the body %s: %w", m.BodyRef, err)
+	}
+	return body, nil
+}
+
+// do sends a request, signed if the store itself speaks.
+func (d *Delivery) do(req *http.Request, trusted bool, body []byte) answer {
+	req.Header.Set("User-Agent", "fnstore-delivery")
 	req.Header.Del(caller.Header)
-	if m.Trusted {
+	if trusted {
 		key, err := d.cfg.EventKey()
 		if err != nil {
-			return nil, fmt.Errorf("sign the call: %w", err)
+			return answer{code: "unreachable", reason: fmt.Sprintf("sign the call: %v", err)}
 		}
-		caller.Sign(req.Header, key, m.Method, caller.Target(req.URL), m.Body, time.Now())
+		caller.Sign(req.Header, key, req.Method, caller.Target(req.URL), body, time.Now())
 	}
-	return d.client.Do(req)
-}
-
-// judge decides by the answer: what may pass is tried again, what cannot is
-// dead at once, with the function's own words as the reason.
-func judge(m queue.Message, status int, h http.Header, body []byte, now time.Time) queue.Outcome {
-	if status >= 200 && status < 300 {
-		return queue.Outcome{Verdict: queue.Done, Status: status}
+	res, err := d.client.Do(req)
+	if err != nil {
+		code := "unreachable"
+		if errors.Is(err, context.DeadlineExceeded) {
+			code = "timeout"
+		}
+		return answer{code: code, reason: err.Error()}
 	}
-	code, reason := words(status, body)
-	wait, asked := retryAfter(h.Get("Retry-After"), now)
-	switch {
-	case (status == http.StatusConflict || status == http.StatusTooEarly) && asked:
-		return queue.Outcome{Verdict: queue.Retry, Status: status, Code: code, Reason: reason, Delay: wait, Free: true}
-	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status >= 500,
-		status == http.StatusNotFound && h.Get("X-OpenFaaS-Internal") != "": // no such function yet
-		return later(m, status, code, reason, wait)
+	defer res.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil && res.StatusCode < 300 { // it was cut off: what it would have said is not known
+		return answer{code: "unreachable", reason: fmt.Sprintf("read the answer: %v", err)}
 	}
-	return queue.Outcome{Verdict: queue.Dead, Status: status, Code: code, Reason: reason}
-}
-
-// later is a retry, or the end when the attempts are spent.
-func later(m queue.Message, status int, code, reason string, atLeast time.Duration) queue.Outcome {
-	o := queue.Outcome{Verdict: queue.Retry, Status: status, Code: code, Reason: reason}
-	if m.Attempt >= m.MaxAttempts {
-		o.Verdict = queue.Dead
-		return o
-	}
-	bound := min(firstPause<<min(m.Attempt-1, 16), lastPause)
-	o.Delay = max(rand.N(bound), atLeast)
-	return o
-}
-
-// words finds what an answer says of itself: an RFC 9457 problem, or the
-// beginning of its text.
-func words(status int, body []byte) (code, reason string) {
-	var p wire.Problem
-	if json.Unmarshal(body, &p) == nil && p.Code != "" && p.Detail != "" {
-		return p.Code, p.Detail
-	}
-	code = "status_" + strconv.Itoa(status)
-	text := strings.TrimSpace(string(body[:min(len(body), 500)]))
-	if text == "" {
-		text = fmt.Sprintf("the function answered %d %s", status, http.StatusText(status))
-	}
-	return code, text
-}
-
-// retryAfter reads seconds or a date (RFC 9110 section 10.2.3), at most a day.
-func retryAfter(v string, now time.Time) (time.Duration, bool) {
-	if v == "" {
-		return 0, false
-	}
-	var d time.Duration
-	if n, err := strconv.ParseUint(v, 10, 31); err == nil {
-		d = time.Duration(n) * time.Second
-	} else if at, err := http.ParseTime(v); err == nil {
-		d = max(at.Sub(now), 0)
-	} else {
-		return 0, false
-	}
-	return min(d, 24*time.Hour), true
+	return answer{status: res.StatusCode, header: res.Header, body: text}
 }

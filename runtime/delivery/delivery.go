@@ -5,35 +5,27 @@ package delivery
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"fnstore/kit/queue"
+	"fnstore/kit/queue/lease"
 )
 
 // Times of the loops. What else there are wakes by an event; see attend.
 const (
-	heartbeat = 3 * time.Second // renews the leases that are held; a lease is queue.Lease
-	upkeep    = time.Hour       // partitions and old records
-	keep      = 14 * 24 * time.Hour
-	grace     = 25 * time.Second // of deliveries under way when told to stop
-	rejoin    = time.Second      // pause after a session was lost
+	heartbeat = 3 * time.Second      // renews the leases that are held; a lease is lease.Duration
+	upkeep    = time.Hour            // partitions, old records and unused bodies
+	grace     = 25 * time.Second     // of deliveries under way when told to stop
+	rejoin    = time.Second          // pause after a session was lost
+	announce  = 5 * time.Millisecond // other workers are told no more often
 )
-
-// Visibility bounds one attempt, from the claim to the answer.
-const Visibility = 900 * time.Second
-
-// Function says how a function may be called.
-type Function struct {
-	Name        string
-	Concurrency int // deliveries at once
-}
 
 // Config is what a Delivery needs.
 type Config struct {
@@ -44,28 +36,44 @@ type Config struct {
 	EventKey func() (string, error)
 	// Functions gives what may be called now; asked before every claim.
 	Functions func(context.Context) ([]Function, error)
+	// Bodies keeps the bodies that are too long for a row; nil where there is no
+	// object store.
+	Bodies queue.Bodies
+	// Deployed gives a function's image and digest, for the record of an attempt
+	// that failed; nil where nobody knows.
+	Deployed func(function string) (version, digest string)
+	// LastExit gives how a replica of the function ended since then, or "": by
+	// which signal, limit or status; nil where nobody knows.
+	LastExit func(function string, since time.Time) string
 }
 
 // Delivery is one worker. Any number may run on one queue.
 type Delivery struct {
 	cfg             Config
 	pool            database
+	queue           *lease.Queue
 	client          *http.Client
 	log             *slog.Logger
 	look, lookAlone time.Duration // see lookAnyway
 
-	done  chan outcome  // attempts that ended
-	wake  chan struct{} // there may be something to claim
-	holds chan struct{} // a lease was taken
-	ended chan struct{} // leases were given up
+	done   chan outcome  // attempts that ended
+	wake   chan struct{} // there may be something to claim
+	holds  chan struct{} // a lease was taken
+	ended  chan struct{} // leases were given up
+	unused chan struct{} // there may be bodies to delete
+	news   chan struct{} // other workers should look
 
 	// Of the session's goroutine alone.
 	swept time.Time // when it was last seen who lives
 	alone bool      // nobody else was there
 
-	mu   sync.Mutex
-	held map[queue.Key]*attempt
-	busy map[string]int
+	heard atomic.Int64 // notifications
+	solo  atomic.Bool  // no other worker was there after the last of them
+
+	mu    sync.Mutex
+	held  map[lease.Key]*attempt
+	lanes map[string]*lane
+	names []string // of all functions, as of the last claim
 }
 
 // database is a pgxpool.Pool.
@@ -74,25 +82,6 @@ type database interface {
 	Reset()
 	Close()
 }
-
-// attempt is one delivery under way.
-type attempt struct {
-	queue.Message
-	cancel context.CancelCauseFunc
-}
-
-// outcome is an attempt's end on its way to the database.
-type outcome struct {
-	queue.Outcome
-	function string
-	release  bool // give the lease back unused
-}
-
-// Why an attempt was cut off.
-var (
-	errLeaseLost = errors.New("the lease was lost")
-	errStopping  = errors.New("the store is stopping")
-)
 
 // Open connects to the queue's database. It does not wait for it.
 func Open(ctx context.Context, cfg Config) (*Delivery, error) {
@@ -112,20 +101,26 @@ func Open(ctx context.Context, cfg Config) (*Delivery, error) {
 	if err != nil {
 		return nil, fmt.Errorf("delivery: %w", err)
 	}
-	return &Delivery{
-		cfg: cfg, pool: pool, log: slog.Default().With("part", "delivery"), look: lookAnyway, lookAlone: lookAlone,
+	d := &Delivery{
+		cfg: cfg, log: slog.Default().With("part", "delivery"), look: lookAnyway, lookAlone: lookAlone,
 		client: &http.Client{
 			Transport:     &http.Transport{MaxIdleConnsPerHost: 256, IdleConnTimeout: time.Minute, DisableCompression: true},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		done:  make(chan outcome, 1024),
-		wake:  make(chan struct{}, 1),
-		holds: make(chan struct{}, 1),
-		ended: make(chan struct{}, 1),
-		held:  map[queue.Key]*attempt{},
-		busy:  map[string]int{},
-	}, nil
+		done:   make(chan outcome, 1024),
+		wake:   make(chan struct{}, 1),
+		holds:  make(chan struct{}, 1),
+		ended:  make(chan struct{}, 1),
+		unused: make(chan struct{}, 1),
+		news:   make(chan struct{}, 1),
+		held:   map[lease.Key]*attempt{},
+		lanes:  map[string]*lane{},
+	}
+	d.use(pool)
+	return d, nil
 }
+
+func (d *Delivery) use(db database) { d.pool, d.queue = db, lease.Open(db) }
 
 // planner keeps Postgres to index scans: its estimates are made when the queue
 // is empty, and a plan that suits an empty table takes a hundred times as long
@@ -167,6 +162,7 @@ func (d *Delivery) Run(ctx context.Context) {
 	loops.Go(func() { d.finishLoop(finished) })
 	loops.Go(func() { d.renewLoop(background) })
 	loops.Go(func() { every(background, upkeep, d.maintain) })
+	loops.Go(func() { d.deleteBodies(background) })
 
 	for ctx.Err() == nil {
 		if err := d.session(ctx, work); err != nil && ctx.Err() == nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -24,8 +23,7 @@ import (
 	"fnstore/kit/queue"
 	"fnstore/kit/wire"
 	"fnstore/runtime/delivery"
-	"fnstore/runtime/migrate"
-	"fnstore/runtime/services/servicestest"
+	"fnstore/runtime/delivery/queuetest"
 )
 
 const key = "0123456789abcdef0123456789abcdef"
@@ -48,7 +46,7 @@ func config(postgres, gateway string, concurrency int) delivery.Config {
 		Postgres: postgres, Gateway: gateway,
 		EventKey: func() (string, error) { return key, nil },
 		Functions: func(context.Context) ([]delivery.Function, error) {
-			return []delivery.Function{{Name: "f", Concurrency: concurrency}}, nil
+			return []delivery.Function{{Name: "f", Concurrency: concurrency, Retry: delivery.Policy{Attempts: 2, MinWait: 10 * time.Millisecond}}}, nil
 		},
 	}
 }
@@ -62,18 +60,8 @@ type rig struct {
 // open makes a queue and a gateway whose one function is f.
 func open(t *testing.T, f http.HandlerFunc) *rig {
 	t.Helper()
-	r := &rig{url: servicestest.Postgres(t)}
-	dir, err := fs.Sub(queue.Migrations, "migrations")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := migrate.Apply(t.Context(), r.url, []migrate.Source{{Name: "kit_queue", FS: dir}}); err != nil {
-		t.Fatal(err)
-	}
-	if r.db, err = pgxpool.New(t.Context(), r.url); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.db.Close)
+	r := &rig{}
+	r.url, r.db = queuetest.Open(t)
 	r.gateway = httptest.NewServer(http.StripPrefix("/function/f", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		req.RequestURI = req.URL.RequestURI() // a gateway makes a request of its own
 		f(w, req)
@@ -130,7 +118,7 @@ func (r *rig) await(t *testing.T, callID string, want queue.State) queue.Progres
 	}
 }
 
-func TestATrustedMessageArrivesSignedAndWhole(t *testing.T) {
+func TestDelivery_TrustedIsSigned(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, caller.Secret), []byte(key), 0o600); err != nil {
 		t.Fatal(err)
@@ -161,7 +149,7 @@ func TestATrustedMessageArrivesSignedAndWhole(t *testing.T) {
 }
 
 // Every answer has one meaning.
-func TestAnswersDecide(t *testing.T) {
+func TestDelivery_AnswersDecide_R32_B14_B20(t *testing.T) {
 	var calls sync.Map
 	r := open(t, func(w http.ResponseWriter, req *http.Request) {
 		n, _ := calls.LoadOrStore(req.URL.Path, new(atomic.Int32))
@@ -205,7 +193,7 @@ func TestAnswersDecide(t *testing.T) {
 		"/gone":      {queue.Failed, 2, "status_404"},
 		"/cut":       {queue.Failed, 2, "unreachable"},
 	} {
-		a := r.enqueue(t, queue.New{Path: path, MaxAttempts: 2})
+		a := r.enqueue(t, queue.New{Path: path})
 		p := r.await(t, a.CallID, want.state)
 		n, _ := calls.Load(path)
 		if n.(*atomic.Int32).Load() != want.calls || p.Code != want.code {
@@ -214,7 +202,7 @@ func TestAnswersDecide(t *testing.T) {
 	}
 }
 
-func TestConcurrencyIsBounded(t *testing.T) {
+func TestDelivery_ConcurrencyIsBounded(t *testing.T) {
 	var now, most atomic.Int32
 	r := open(t, func(http.ResponseWriter, *http.Request) {
 		n := now.Add(1)
@@ -250,7 +238,7 @@ func (r *rig) spawn(t *testing.T) *exec.Cmd {
 }
 
 // A worker that is killed loses nothing: another one delivers what it held.
-func TestAKilledWorkersMessagesAreDelivered(t *testing.T) {
+func TestDelivery_KilledWorker(t *testing.T) {
 	held := make(chan struct{}, 10)
 	var dead atomic.Bool
 	r := open(t, func(_ http.ResponseWriter, req *http.Request) {
@@ -282,7 +270,7 @@ func TestAKilledWorkersMessagesAreDelivered(t *testing.T) {
 
 // A worker that is told to stop gives back what it could not finish, and what
 // it finished stays finished.
-func TestAStoppedWorkerLetsCallsEnd(t *testing.T) {
+func TestDelivery_StopLetsCallsEnd(t *testing.T) {
 	begun, end := make(chan struct{}), make(chan struct{})
 	r := open(t, func(http.ResponseWriter, *http.Request) { close(begun); <-end })
 	stop := r.run(t, 1)
@@ -304,7 +292,7 @@ func TestAStoppedWorkerLetsCallsEnd(t *testing.T) {
 
 // The session's connection is cut: the worker drops what it held, joins anew
 // and goes on.
-func TestALostSessionIsReplaced(t *testing.T) {
+func TestDelivery_LostSession(t *testing.T) {
 	r := open(t, func(http.ResponseWriter, *http.Request) {})
 	r.run(t, 1)
 	r.await(t, r.enqueue(t, queue.New{}).CallID, queue.Succeeded)

@@ -18,7 +18,7 @@ func Looking(after time.Duration) func(*Delivery) {
 
 // Overhear hands every statement that a worker sends to heard.
 func Overhear(heard func(sql string)) func(*Delivery) {
-	return func(d *Delivery) { d.pool = listener{d.pool, heard} }
+	return func(d *Delivery) { d.use(listener{d.pool, heard}) }
 }
 
 type listener struct {

@@ -4,7 +4,8 @@ import (
 	"context"
 	"time"
 
-	"fnstore/kit/queue"
+	"fnstore/kit/queue/circuit"
+	"fnstore/kit/queue/lease"
 )
 
 // every runs f now and then every d until ctx ends.
@@ -47,7 +48,7 @@ func (d *Delivery) renewLoop(ctx context.Context) {
 // is someone else's by now.
 func (d *Delivery) renew(ctx context.Context) {
 	d.mu.Lock()
-	keys := make([]queue.Key, 0, len(d.held))
+	keys := make([]lease.Key, 0, len(d.held))
 	for k := range d.held {
 		keys = append(keys, k)
 	}
@@ -55,7 +56,7 @@ func (d *Delivery) renew(ctx context.Context) {
 	if len(keys) == 0 {
 		return
 	}
-	lost, err := queue.Renew(ctx, d.pool, keys)
+	lost, err := d.queue.Renew(ctx, keys)
 	if err != nil {
 		d.log.Warn("could not renew leases", "cause", err)
 		return
@@ -71,8 +72,27 @@ func (d *Delivery) renew(ctx context.Context) {
 }
 
 func (d *Delivery) maintain(ctx context.Context) {
-	if err := queue.Maintain(ctx, d.pool, keep); err != nil && ctx.Err() == nil {
+	if err := d.queue.Maintain(ctx, lease.DefaultKeep); err != nil && ctx.Err() == nil {
 		d.log.Warn("could not maintain the queue", "cause", err)
+	}
+	tell(d.unused)
+}
+
+// deleteBodies deletes bodies from the object store when messages that had one
+// are done, and what an earlier worker left.
+func (d *Delivery) deleteBodies(ctx context.Context) {
+	if d.cfg.Bodies == nil {
+		return
+	}
+	for {
+		select {
+		case <-d.unused:
+		case <-ctx.Done():
+			return
+		}
+		if _, err := d.queue.DeleteBodies(ctx, d.cfg.Bodies); err != nil && ctx.Err() == nil {
+			d.log.Warn("could not delete bodies", "cause", err)
+		}
 	}
 }
 
@@ -115,8 +135,8 @@ func (d *Delivery) collect(first outcome) []outcome {
 // finish writes a batch, and tries again while the database is away: the leases
 // may be lost meanwhile, and then the fence refuses what is late.
 func (d *Delivery) finish(batch []outcome) {
-	var ends []queue.Outcome
-	var unused []queue.Key
+	var ends []lease.Outcome
+	var unused []lease.Key
 	for _, o := range batch {
 		if o.release {
 			unused = append(unused, o.Key)
@@ -124,12 +144,15 @@ func (d *Delivery) finish(batch []outcome) {
 			ends = append(ends, o.Outcome)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 3*queue.Lease)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*lease.Duration)
 	defer cancel()
 	for ctx.Err() == nil {
-		refused, err := queue.Finish(ctx, d.pool, ends)
-		if err == nil && len(unused) > 0 {
-			err = queue.Release(ctx, d.pool, unused)
+		refused, err := d.queue.Finish(ctx, ends)
+		if err == nil {
+			err = d.queue.Release(ctx, unused)
+		}
+		if err == nil {
+			err = d.circuits(ctx, batch)
 		}
 		if err == nil {
 			for _, k := range refused {
@@ -140,16 +163,48 @@ func (d *Delivery) finish(batch []outcome) {
 		d.log.Warn("could not write outcomes", "cause", err, "messages", len(batch))
 		pause(ctx, rejoin)
 	}
-	d.mu.Lock()
+	d.forget(batch)
+}
+
+// circuits opens and closes the circuits that a batch decides about.
+func (d *Delivery) circuits(ctx context.Context, batch []outcome) error {
 	for _, o := range batch {
-		delete(d.held, o.Key)
-		if d.busy[o.function]--; d.busy[o.function] == 0 {
-			delete(d.busy, o.function)
+		switch {
+		case o.trips:
+			d.log.Warn("a function fails; its messages wait", "function", o.Function, "code", o.Code, "reason", o.Reason)
+			if err := circuit.Trip(ctx, d.pool, o.Function, o.Code, o.Reason); err != nil {
+				return err
+			}
+		case o.mends:
+			d.log.Info("a function works again; its messages flow", "function", o.Function)
+			if err := circuit.Close(ctx, d.pool, o.Function); err != nil {
+				return err
+			}
+			d.Announce()
 		}
 	}
-	d.mu.Unlock()
+	return nil
+}
+
+// forget gives up the places of a batch that is written.
+func (d *Delivery) forget(batch []outcome) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	wake := false
+	for _, o := range batch {
+		delete(d.held, o.Key)
+		o.attempt.cancel(nil)
+		l := d.lane(o.Function)
+		l.held--
+		wake = wake || l.low()
+		if o.attempt.BodyRef != "" {
+			tell(d.unused)
+		}
+	}
 	tell(d.ended)
-	d.Wake()
+	if wake {
+		d.Wake()
+	}
 }
 
 func (d *Delivery) cancelAll(why error) {
@@ -157,6 +212,18 @@ func (d *Delivery) cancelAll(why error) {
 	defer d.mu.Unlock()
 	for _, a := range d.held {
 		a.cancel(why)
+	}
+}
+
+// dropReady gives back what is leased and not begun.
+func (d *Delivery) dropReady() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, l := range d.lanes {
+		for _, a := range l.ready {
+			d.write(outcome{Outcome: lease.Outcome{Key: a.Key(), Function: a.Function}, attempt: a, release: true})
+		}
+		l.ready = nil
 	}
 }
 
@@ -179,6 +246,7 @@ func (d *Delivery) awaitIdle(ctx context.Context) {
 // awaitDrained lets deliveries end within the grace and cuts off the rest,
 // whose leases are given back. It returns when none is held.
 func (d *Delivery) awaitDrained() {
+	d.dropReady()
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	d.awaitIdle(ctx)

@@ -2,12 +2,14 @@ package delivery
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"fnstore/kit/queue"
+	"fnstore/kit/queue/deadletter"
+	"fnstore/kit/queue/lease"
 )
 
 // When a worker looks into the queue. It is told of nearly all that happens
@@ -42,7 +44,7 @@ func (d *Delivery) session(ctx, work context.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := queue.Join(ctx, conn)
+	s, err := lease.Join(ctx, conn)
 	if err != nil {
 		_ = conn.Close(context.WithoutCancel(ctx))
 		return err
@@ -57,9 +59,12 @@ func (d *Delivery) session(ctx, work context.Context) error {
 				lost <- err
 				return
 			}
+			d.heard.Add(1)
+			d.solo.Store(false)
 			d.Wake()
 		}
 	})
+	waiting.Go(func() { d.announceLoop(listen, s) })
 	defer func() {
 		stopListening()
 		waiting.Wait()
@@ -71,7 +76,7 @@ func (d *Delivery) session(ctx, work context.Context) error {
 // attend claims when it is told to and when it has foreseen that something is
 // due, and sleeps in between. Nothing else of a worker that has nothing to do
 // wakes up.
-func (d *Delivery) attend(ctx, work context.Context, s *queue.Session, lost <-chan error) error {
+func (d *Delivery) attend(ctx, work context.Context, s *lease.Session, lost <-chan error) error {
 	d.Wake() // nobody tells what was there before us
 	timer := time.NewTimer(d.look)
 	defer timer.Stop()
@@ -110,25 +115,29 @@ func (d *Delivery) attend(ctx, work context.Context, s *queue.Session, lost <-ch
 
 // ahead asks for the outlook and does what is due by it. It gives how long to
 // sleep, 0 when something was due and may still be, and how many it has claimed.
-func (d *Delivery) ahead(ctx, work context.Context, s *queue.Session) (in time.Duration, took int) {
-	want, err := d.room(ctx)
-	var o queue.Outlook
+func (d *Delivery) ahead(ctx, work context.Context, s *lease.Session) (in time.Duration, took int) {
+	want, err := d.wanted(ctx)
+	var o lease.Outlook
 	if err == nil {
 		names := make([]string, len(want))
 		for i, w := range want {
 			names[i] = w.Function
 		}
-		o, err = queue.Foresee(ctx, d.pool, s.ID, names)
+		o, err = d.queue.Foresee(ctx, s.ID, names)
 	}
 	var freed int64
 	if now := time.Now(); err == nil && o.Foreign && now.Sub(d.swept) >= lookForeign {
 		d.swept = now
-		if freed, err = queue.Sweep(ctx, d.pool); freed > 0 {
+		if freed, err = d.queue.Sweep(ctx, d.functions()); freed > 0 {
 			d.log.Info("took over messages of a worker that is gone", "messages", freed)
 		}
 	}
 	if err == nil && o.Bury {
-		_, err = queue.Bury(ctx, d.pool)
+		_, err = d.queue.Bury(ctx)
+	}
+	var moved int64
+	if err == nil && o.Jobs {
+		moved, _, err = deadletter.Step(ctx, d.pool)
 	}
 	if err != nil {
 		if ctx.Err() == nil {
@@ -136,10 +145,10 @@ func (d *Delivery) ahead(ctx, work context.Context, s *queue.Session) (in time.D
 		}
 		return rejoin, 0
 	}
-	if o.Claim || freed > 0 {
+	if o.Claim || freed > 0 || moved > 0 {
 		took = d.claim(ctx, work, s.ID)
 	}
-	if o.Claim || o.Bury || freed > 0 {
+	if o.Claim || o.Bury || o.Jobs || freed > 0 {
 		return 0, took
 	}
 	switch {
@@ -148,7 +157,14 @@ func (d *Delivery) ahead(ctx, work context.Context, s *queue.Session) (in time.D
 	case o.In <= d.look:
 		return o.In, took
 	case !d.alone: // it is asked once for all the looks until somebody wakes us
-		if d.alone, err = s.Alone(ctx, d.pool); err != nil && ctx.Err() == nil {
+		heard := d.heard.Load()
+		if d.alone, err = s.Alone(ctx, d.pool); err == nil && d.alone {
+			d.solo.Store(true)
+			if d.heard.Load() != heard { // somebody may have joined since
+				d.solo.Store(false)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
 			d.log.Warn("could not look for other workers", "cause", err)
 		}
 	}
@@ -156,4 +172,36 @@ func (d *Delivery) ahead(ctx, work context.Context, s *queue.Session) (in time.D
 		return min(o.In, d.lookAlone), took
 	}
 	return d.look, took
+}
+
+// functions gives the names of all functions, as of the last claim.
+func (d *Delivery) functions() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.names)
+}
+
+// Announce says that a message was committed: this worker looks at once, and
+// others are told, where there are any.
+func (d *Delivery) Announce() {
+	d.Wake()
+	if !d.solo.Load() {
+		tell(d.news)
+	}
+}
+
+// announceLoop tells other workers, at most once in a while: a NOTIFY is a
+// commit of its own.
+func (d *Delivery) announceLoop(ctx context.Context, s *lease.Session) {
+	for {
+		select {
+		case <-d.news:
+		case <-ctx.Done():
+			return
+		}
+		if err := s.Notify(ctx, d.pool); err != nil && ctx.Err() == nil {
+			d.log.Debug("could not notify other workers", "cause", err)
+		}
+		pause(ctx, announce)
+	}
 }

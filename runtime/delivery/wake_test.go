@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fnstore/kit/queue"
+	"fnstore/kit/queue/lease"
 	"fnstore/runtime/delivery"
 )
 
@@ -17,7 +18,7 @@ var never = delivery.Looking(time.Hour)
 
 // An idle worker asks one question per look, which changes nothing: no
 // transaction, no lease, no sweep.
-func TestAnIdleWorkerOnlyLooksAhead(t *testing.T) {
+func TestWake_IdleOnlyLooksAhead(t *testing.T) {
 	r := open(t, func(http.ResponseWriter, *http.Request) {})
 	said := make(chan string, 1000)
 	r.run(t, 1, delivery.Looking(10*time.Millisecond), delivery.Overhear(func(sql string) {
@@ -41,7 +42,7 @@ func TestAnIdleWorkerOnlyLooksAhead(t *testing.T) {
 
 // What waits for a time is delivered when that has come, by itself: a delay, a
 // retry, and a deadline, after which a message is buried.
-func TestAWorkerWakesInTime(t *testing.T) {
+func TestWake_InTime(t *testing.T) {
 	var tries atomic.Int32
 	r := open(t, func(w http.ResponseWriter, req *http.Request) {
 		if req.URL.Path == "/busy" && tries.Add(1) == 1 {
@@ -68,9 +69,9 @@ func TestAWorkerWakesInTime(t *testing.T) {
 }
 
 // A message that nobody speaks of is found at the next look.
-func TestALostNotifyIsFound(t *testing.T) {
-	if delivery.LookAnyway >= queue.Lease {
-		t.Errorf("a lease of %s could begin and end unseen between looks %s apart", queue.Lease, delivery.LookAnyway)
+func TestWake_LostNotify(t *testing.T) {
+	if delivery.LookAnyway >= lease.Duration {
+		t.Errorf("a lease of %s could begin and end unseen between looks %s apart", lease.Duration, delivery.LookAnyway)
 	}
 	r := open(t, func(http.ResponseWriter, *http.Request) {})
 	r.run(t, 1, delivery.Looking(20*time.Millisecond))
@@ -85,7 +86,7 @@ func TestALostNotifyIsFound(t *testing.T) {
 
 // A worker that was idle when another one was killed takes over what that one
 // held. Nobody tells it that the other is gone.
-func TestALivePeerTakesOver(t *testing.T) {
+func TestWake_PeerTakesOver(t *testing.T) {
 	held := make(chan struct{}, 10)
 	var dead atomic.Bool
 	r := open(t, func(_ http.ResponseWriter, req *http.Request) {

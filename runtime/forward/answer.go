@@ -2,6 +2,7 @@ package forward
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -41,7 +42,7 @@ func (a *answer) Read(b []byte) (int, error) {
 func (a *answer) finish() {
 	a.over = true
 	whole := a.sent.whole()
-	if !a.stop() || a.last || !whole || a.c.in.Buffered() > 0 || len(a.c.ahead) > 0 {
+	if !a.stop() || a.last || !whole || a.c.in.Buffered() > 0 {
 		a.drop()
 		return
 	}
@@ -72,6 +73,14 @@ type tunnel struct{ *answer }
 
 func (t *tunnel) Read(b []byte) (int, error)  { return t.c.in.Read(b) }
 func (t *tunnel) Write(b []byte) (int, error) { return t.c.Conn.Write(b) }
+
+// CloseWrite ends the direction to the server alone.
+func (t *tunnel) CloseWrite() error {
+	if h, ok := t.c.Conn.(interface{ CloseWrite() error }); ok {
+		return h.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
 
 // Close ends both directions. A Read may still be under way, so its buffer is
 // nobody else's from now on.

@@ -16,8 +16,7 @@ type conn struct {
 	net.Conn
 	s       *Server
 	in      *bufio.Reader
-	ahead   []byte // that was read of an answer by somebody else
-	allow   int64  // bytes that may still be read
+	allow   int64 // bytes that may still be read
 	since   time.Time
 	unheard bool // nothing of an answer has come
 }
@@ -34,13 +33,7 @@ func (c *conn) Read(b []byte) (int, error) {
 		return 0, ErrHead
 	}
 	b = b[:min(int64(len(b)), c.allow)]
-	n, err := 0, error(nil)
-	if len(c.ahead) > 0 {
-		n = copy(b, c.ahead)
-		c.ahead = c.ahead[n:]
-	} else {
-		n, err = c.Conn.Read(b)
-	}
+	n, err := c.Conn.Read(b)
 	c.allow -= int64(n)
 	c.unheard = c.unheard && n == 0
 	return n, err
@@ -117,7 +110,9 @@ func (s *Server) closeRested() {
 }
 
 // quiet reports that the other side has neither closed the connection nor sent
-// what nobody asked for: such bytes would be taken for the next call's answer.
+// what nobody asked for: such bytes would be taken for the next call's answer. A
+// Read with a deadline would tell as well, and park the goroutine for it. A byte
+// that is read is lost, and with it the connection.
 func (c *conn) quiet() bool {
 	s, ok := c.Conn.(syscall.Conn)
 	if !ok {
@@ -130,7 +125,7 @@ func (c *conn) quiet() bool {
 	var got error
 	err = raw.Read(func(fd uintptr) bool {
 		var b [1]byte
-		_, _, got = syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		_, got = syscall.Read(int(fd), b[:]) // does not block: package net's never do
 		return true
 	})
 	return err == nil && got == syscall.EAGAIN

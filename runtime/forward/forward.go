@@ -8,7 +8,6 @@ package forward
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -33,8 +32,7 @@ type Dial func(context.Context) (net.Conn, error)
 // Server is an http.RoundTripper to one server, whatever host a request names.
 // Make one with To.
 type Server struct {
-	dial   Dial
-	socket string // that dial reaches, when it is a unix one
+	dial Dial
 
 	mu     sync.Mutex
 	idle   []*conn     // the last one was used last
@@ -47,54 +45,25 @@ func To(dial Dial) *Server { return &Server{dial: dial} }
 
 // ToSocket makes the way to the server that listens at a unix socket.
 func ToSocket(path string) *Server {
-	s := To(func(ctx context.Context) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", path)
+	return To(func(ctx context.Context) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
 	})
-	s.socket = path
-	return s
 }
 
-// Socket is the path of the server's socket, for who can send a request by
-// himself; empty when it has none.
-func (s *Server) Socket() string { return s.socket }
-
-// Begun is a round trip whose request another has sent over the connection, and
-// of whose answer he has read some bytes.
-func (s *Server) Begun(over net.Conn, read []byte) http.RoundTripper { return &begun{s, over, read} }
-
-// Broken is a round trip that another has begun and that broke with err. It is
-// made again where RoundTrip would do so; unheard says that the connection was a
-// kept one and nothing of an answer has come.
-func (s *Server) Broken(err error, unheard bool) http.RoundTripper { return &broken{s, err, unheard} }
-
-type broken struct {
-	s       *Server
-	err     error
-	unheard bool
-}
-
-// RoundTrip gives the error.
-func (b *broken) RoundTrip(r *http.Request) (*http.Response, error) {
-	if b.unheard && repeatable(r) && r.Context().Err() == nil && !errors.Is(b.err, context.DeadlineExceeded) {
-		return b.s.RoundTrip(r)
-	}
-	closeBody(r)
-	return nil, b.err
-}
+// Begun is a round trip whose request was written to the connection beforehand.
+func (s *Server) Begun(over net.Conn) http.RoundTripper { return &begun{s, over} }
 
 type begun struct {
 	s    *Server
 	over net.Conn
-	read []byte
 }
 
 // RoundTrip reads the answer. What r has for a body was sent.
 func (b *begun) RoundTrip(r *http.Request) (*http.Response, error) {
 	closeBody(r)
-	c := &conn{Conn: b.over, s: b.s, ahead: b.read}
-	return c.complete(r, func() (*sending, *http.Response, error) {
-		res, err := c.hear(r, new(sending))
+	c := &conn{Conn: b.over, s: b.s}
+	return c.finish(r, func() (*sending, *http.Response, error) {
+		res, err := c.readHead(r, new(sending))
 		return new(sending), res, err
 	})
 }
@@ -170,12 +139,12 @@ func bodyless(r *http.Request) bool {
 // call sends the request and reads the head of its answer. The connection is
 // the answer's from then on.
 func (c *conn) call(r *http.Request) (*http.Response, error) {
-	return c.complete(r, func() (*sending, *http.Response, error) { return c.exchange(r) })
+	return c.finish(r, func() (*sending, *http.Response, error) { return c.exchange(r) })
 }
 
-// complete makes the exchange and an answer of what came of it, within the
-// request's time.
-func (c *conn) complete(r *http.Request, exchange func() (*sending, *http.Response, error)) (*http.Response, error) {
+// finish makes the exchange, within the request's time, and an answer of what
+// came of it.
+func (c *conn) finish(r *http.Request, exchange func() (*sending, *http.Response, error)) (*http.Response, error) {
 	ctx := r.Context()
 	stop := context.AfterFunc(ctx, c.interrupt)
 	sent, res, err := exchange()
@@ -197,11 +166,8 @@ func (c *conn) complete(r *http.Request, exchange func() (*sending, *http.Respon
 		return res, nil
 	}
 	res.Body = a
-	if res.ContentLength == 0 || from(res) == http.NoBody {
+	if res.ContentLength == 0 || a.from == http.NoBody {
 		a.finish()
 	}
 	return res, nil
 }
-
-// from is the body below an answer's.
-func from(res *http.Response) io.ReadCloser { return res.Body.(*answer).from }

@@ -64,12 +64,12 @@ func (c *conn) exchange(r *http.Request) (*sending, *http.Response, error) {
 	if err != nil {
 		return sent, nil, err
 	}
-	res, err := c.hear(r, sent)
+	res, err := c.readHead(r, sent)
 	return sent, res, err
 }
 
-// hear reads the head of the answer.
-func (c *conn) hear(r *http.Request, sent *sending) (*http.Response, error) {
+// readHead reads the head of the answer.
+func (c *conn) readHead(r *http.Request, sent *sending) (*http.Response, error) {
 	if c.in == nil {
 		c.in = readers.Get().(*bufio.Reader)
 		c.in.Reset(c)

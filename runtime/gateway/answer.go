@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"io"
 	"net/http"
 	"net/textproto"
 	"strconv"
@@ -11,12 +12,12 @@ import (
 	"fnstore/kit/wire"
 )
 
-// maxHeaders is the most that the headers of a function's answer may have, in
-// bytes: what clients commonly take.
-const maxHeaders = 64 << 10
+// MaxHeaders is the most that the headers of a request or of a function's answer
+// may have, in bytes: what clients commonly take.
+const MaxHeaders = 64 << 10
 
 func tooMuch(size int) error {
-	return fault.New(fault.BadGateway, "function_headers_too_large", "the headers of the function's answer have %d bytes or more, %d are the most", size, maxHeaders)
+	return fault.New(fault.BadGateway, "function_headers_too_large", "the headers of the function's answer have %d bytes or more, %d are the most", size, MaxHeaders)
 }
 
 // sound refuses an answer that no client could be given.
@@ -28,7 +29,7 @@ func sound(res *http.Response) error {
 		}
 	}
 	switch {
-	case size > maxHeaders:
+	case size > MaxHeaders:
 		return tooMuch(size)
 	case res.StatusCode < 100 || res.StatusCode > 999:
 		return fault.New(fault.BadGateway, "function_bad_answer", "the function answered with the status %d, which is none", res.StatusCode)
@@ -36,13 +37,23 @@ func sound(res *http.Response) error {
 	return nil
 }
 
-// answer passes on what the function said, completed. An answer that breaks off
-// ends the connection: its caller shall see that it is not whole.
+// maxBuffered is the longest body of an answer, in bytes, that is read before its
+// head goes out: when it breaks off, its caller gets an error instead.
+const maxBuffered = 32 << 10
+
+// answer passes on what the function said, completed. A longer answer that breaks
+// off ends the connection: its caller shall see that it is not whole.
 func (c *call) answer(res *http.Response) {
+	if n := res.ContentLength; n > 0 && n <= maxBuffered && c.r.Method != http.MethodHead {
+		c.short(res)
+		return
+	}
 	h := c.w.Header()
 	c.head(h, res)
+	announced := map[string]bool{}
 	for name := range res.Trailer {
 		h.Add("Trailer", name)
+		announced[name] = true
 	}
 	c.closeUnlessRead()
 	c.w.WriteHeader(res.StatusCode)
@@ -52,9 +63,29 @@ func (c *call) answer(res *http.Response) {
 	if len(res.Trailer) > 0 {
 		_ = http.NewResponseController(c.w).Flush() // a short answer would get a length, and have no room for trailers
 		for name, values := range res.Trailer {
-			h[name] = values
+			if announced[name] {
+				h[name] = values
+			} else if !hopByHop[name] && !forged(name) && name != wire.CallID && name != "Content-Length" {
+				h[http.TrailerPrefix+name] = values
+			}
 		}
 	}
+}
+
+// short passes on an answer whose body is read first.
+func (c *call) short(res *http.Response) {
+	b := buffers.Get().(*[maxBuffered]byte)
+	defer buffers.Put(b)
+	body := b[:res.ContentLength]
+	if _, err := io.ReadFull(res.Body, body); err != nil {
+		c.broken(err)
+		return
+	}
+	c.release()
+	c.head(c.w.Header(), res)
+	c.closeUnlessRead()
+	c.w.WriteHeader(res.StatusCode)
+	_, _ = c.w.Write(body) // a client that has gone is the server's matter
 }
 
 // untyped is the type of an answer when neither side has said one.

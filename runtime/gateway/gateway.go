@@ -20,15 +20,11 @@ import (
 	"fnstore/kit/fault"
 	"fnstore/kit/queue"
 	"fnstore/kit/wire"
-	"fnstore/runtime/express"
 	"fnstore/runtime/secrets"
 )
 
 // Namespace is the one namespace there is.
 const Namespace = "openfaas-fn"
-
-// Functions begins the paths of calls.
-const Functions = "/function/"
 
 // Provider runs functions. Its errors are faults where the caller is to blame.
 type Provider interface {
@@ -37,16 +33,15 @@ type Provider interface {
 	Get(ctx context.Context, name string) (types.FunctionStatus, error)
 	List(context.Context) ([]types.FunctionStatus, error)
 	Scale(ctx context.Context, name string, replicas int) error
+	// Acquire finds a replica and counts a call in until release, which may be
+	// called again. An error with a method MaxInflight is of a function whose
+	// replicas have as many calls as they take.
 	Acquire(ctx context.Context, name string) (transport http.RoundTripper, release func(), err error)
 }
 
 // Config is what a gateway needs.
 type Config struct {
 	Provider Provider
-	// Take gives a replica that is ready, without waiting, of a function whose
-	// deployment fits. full is what each takes at once, when it is known that none
-	// takes more. nil where there is no such way.
-	Take     func(function string, fits func(*types.FunctionDeployment) bool) (t Taken, full int64, ok bool)
 	Secrets  *secrets.Store
 	Logs     plogs.Requester
 	User     string
@@ -60,9 +55,12 @@ type Config struct {
 	// MaxInflight bounds the calls of functions under way; 0 means 800. What an
 	// operator asks is not counted, so that it is answered when nothing else is.
 	MaxInflight int
-	// Patience is how long a client may keep its call waiting: with the pauses of
-	// its body in all, and with each 32 KiB of the answer; 0 means 10 s.
+	// Patience is how long the pauses of a request's body may be in all; 0 means
+	// DefaultStall.
 	Patience time.Duration
+	// Scheme is how the client sent a request, "http" or "https"; nil means as it
+	// arrived here.
+	Scheme func(*http.Request) string
 	// Enqueue commits a message; nil for a gateway without a queue. Cancel ends
 	// the messages with a call id that wait, and reports whether there were any.
 	Enqueue func(context.Context, queue.New) (queue.Accepted, error)
@@ -97,7 +95,10 @@ func New(cfg Config) *Gateway {
 		cfg.Timeout = 60 * time.Second
 	}
 	if cfg.Patience == 0 {
-		cfg.Patience = 10 * time.Second
+		cfg.Patience = DefaultStall
+	}
+	if cfg.Scheme == nil {
+		cfg.Scheme = scheme
 	}
 	if cfg.MaxInflight == 0 {
 		cfg.MaxInflight = 800
@@ -151,14 +152,13 @@ func (g *Gateway) routes() {
 // ServeHTTP routes on the path as it was sent. Nothing is redirected to a
 // cleaner spelling: what does not name a thing exactly names nothing.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if b := express.From(r.Context()); b != nil {
-		g.resume(w, r, b)
-		return
-	}
+	tooLong := checkHead(r) // before we add to it
 	id := callID(r)
 	r.Header.Set(wire.CallID, id)
 	w.Header().Set(wire.CallID, id)
-	if len(r.TransferEncoding) > 0 {
+	// What a call before this one has set on the connection holds no longer.
+	_ = http.NewResponseController(w).SetWriteDeadline(noDeadline)
+	if len(r.TransferEncoding) > 0 && r.ProtoMajor == 1 {
 		// The server drops a Content-Length beside chunks and does not tell. RFC 9112
 		// section 6.3 has such a connection end, since someone before us may have
 		// gone by the length and taken what follows for a body.
@@ -169,17 +169,20 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		notAllowed(w, r)
 		return
 	}
+	if tooLong != nil {
+		w.Header().Set("Connection", "close") // as net/http does with longer ones
+		fail(w, r, tooLong)
+		return
+	}
 	raw, err := rawPath(r)
 	if err != nil {
-		wire.Fail(&recorder{ResponseWriter: w, patience: g.cfg.Patience}, r, err)
+		wire.Fail(w, r, err)
 		return
 	}
-	if rest, ok := strings.CutPrefix(raw, Functions); ok {
-		g.invoke(&recorder{ResponseWriter: w, patience: g.cfg.Patience}, r, rest)
+	if rest, ok := strings.CutPrefix(raw, "/function/"); ok {
+		g.invoke(&recorder{ResponseWriter: w}, r, rest)
 		return
 	}
-	// A call before this one may have left its deadline on the connection.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	switch {
 	case strings.HasPrefix(raw, "/async-function/"):
 		g.async(w, r, raw[len("/async-function/"):])

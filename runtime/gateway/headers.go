@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"fnstore/kit/fault"
 )
 
 // hopByHop headers speak of one connection (RFC 9110 section 7.6.1). Those that
@@ -28,12 +30,33 @@ func forged(name string) bool {
 	return false
 }
 
+// foldsInto is the header that a program reads when it gets headers as CGI
+// variables (RFC 3875 section 4.1.18), where '-' and '_' are the same; "" when
+// that is the header itself. Clients may not set such a twin of what they may
+// not set.
+func foldsInto(name string) string {
+	if strings.IndexByte(name, '_') < 0 {
+		return ""
+	}
+	return textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
+}
+
+// dropped reports headers of a client that go no further: those of its
+// connection and those in the platform's name, however they are spelt.
+func dropped(name string) bool {
+	if name == "" || hopByHop[name] || forged(name) {
+		return true
+	}
+	twin := foldsInto(name)
+	return twin != "" && (hopByHop[twin] || forged(twin) || kept[twin])
+}
+
 // passOn gives the headers of in that go further: what a client says of its
 // connection, or in the platform's name, does not. The values are shared.
 func passOn(in http.Header, room int) http.Header {
 	out := make(http.Header, len(in)+room)
 	for name, values := range in {
-		if name != "" && !hopByHop[name] && !forged(name) {
+		if !dropped(name) {
 			out[name] = values
 		}
 	}
@@ -54,21 +77,43 @@ var kept = map[string]bool{"X-Call-Id": true, "X-Fnstore-Signature": true, "Host
 // functionHeaders are the headers a function gets: the client's, as far as they
 // go, and the platform's.
 func (g *Gateway) functionHeaders(r *http.Request, start time.Time) http.Header {
-	h := passOn(r.Header, 5)
+	h := passOn(r.Header, 4)
 	g.withhold(h)
-	if _, ok := h["User-Agent"]; !ok {
-		h["User-Agent"] = g.served
-	}
 	h["X-Start-Time"] = []string{strconv.FormatInt(start.UnixNano(), 10)}
-	h["X-Forwarded-Host"] = []string{r.Host}
-	h["X-Forwarded-Proto"] = forwardedProto
+	if r.Host != "" { // HTTP/1.0 need not say it
+		h["X-Forwarded-Host"] = []string{r.Host}
+	}
+	h["X-Forwarded-Proto"] = []string{g.cfg.Scheme(r)}
 	if ip, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		h["X-Forwarded-For"] = []string{ip}
 	}
 	return h
 }
 
-var forwardedProto = []string{"http"}
+// scheme is how the request came: "http" or "https".
+func scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// checkHead refuses a request whose line and headers have more than MaxHeaders
+// bytes. net/http's own bound is a little wider, by what it has read ahead, so
+// that the answer would depend on how the request arrived. Host counts twice: the
+// function gets it as X-Forwarded-Host as well.
+func checkHead(r *http.Request) error {
+	size := len(r.Method) + len(r.RequestURI) + 2*len(r.Host)
+	for name, values := range r.Header {
+		for _, v := range values {
+			size += len(name) + len(v) + len(": \r\n")
+		}
+	}
+	if size > MaxHeaders {
+		return fault.New(fault.HeadTooLarge, "headers_too_large", "the request line and headers have %d bytes, %d are the most", size, MaxHeaders)
+	}
+	return nil
+}
 
 // withhold takes the operator's credentials away, which are nobody else's.
 func (g *Gateway) withhold(h http.Header) {

@@ -30,6 +30,7 @@ type call struct {
 	timeout  time.Duration
 	body     *paced // nil for none
 	duplex   bool   // the answer may begin before the body has ended
+	release  func() // frees the call's place in its replica
 }
 
 // invoke sends the request to the function that rest names.
@@ -74,13 +75,20 @@ func (g *Gateway) invoke(w *recorder, r *http.Request, rest string) {
 	c := &call{g: g, w: w, r: r, function: name, path: path, start: start, timeout: g.timeout(s.EnvVars), body: body}
 	ctx, over := g.expiry.begin(c)
 	defer over()
+	if c.timeout > 0 { // a client that takes its answer byte by byte
+		_ = http.NewResponseController(w).SetWriteDeadline(start.Add(c.timeout + DefaultStall))
+	}
+	if err := c.readShort(); err != nil {
+		c.broken(err)
+		return
+	}
 	transport, release, err := g.cfg.Provider.Acquire(ctx, name)
 	if err != nil {
-		fail(w, r, err)
+		c.notAcquired(counted, err)
 		return
 	}
 	defer release()
-
+	c.release = release
 	counted.begin()
 	defer func() { g.metrics.end(counted, w.status(), time.Since(start)) }()
 	c.send(ctx, transport)

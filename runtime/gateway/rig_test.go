@@ -11,10 +11,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/openfaas/faas-provider/types"
 
 	"fnstore/kit/fault"
+	"fnstore/runtime/forward"
 	"fnstore/runtime/logs"
 	"fnstore/runtime/secrets"
 )
@@ -89,9 +91,9 @@ func open(t *testing.T, f http.HandlerFunc) *rig {
 	addr := fn.Listener.Addr().String()
 	p := &provider{
 		functions: map[string]types.FunctionStatus{"echo": {Name: "echo", Image: "i", Namespace: Namespace}},
-		transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		transport: forward.To(func(ctx context.Context) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", addr)
-		}},
+		}),
 	}
 	vault, err := secrets.Open(filepath.Join(t.TempDir(), "secrets"))
 	if err != nil {
@@ -102,7 +104,10 @@ func open(t *testing.T, f http.HandlerFunc) *rig {
 		t.Fatal(err)
 	}
 	g := New(Config{Provider: p, Secrets: vault, Logs: written, User: "admin", Password: password, Version: "1.2.3", Commit: "abc"})
-	srv := httptest.NewServer(g)
+	srv := httptest.NewUnstartedServer(g)
+	srv.Listener = CutStalled(srv.Listener, 100*time.Millisecond)
+	srv.Config.MaxHeaderBytes = MaxHeaders
+	srv.Start()
 	t.Cleanup(srv.Close)
 	return &rig{srv, p, g, written}
 }

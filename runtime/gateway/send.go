@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -12,14 +13,27 @@ import (
 	"fnstore/runtime/forward"
 )
 
-// atOnce is the longest body, in bytes, that goes to the function before its
-// answer is read. A longer one, or one of unknown length, goes while the
-// function answers already.
-const atOnce = 16 << 10
+// maxShort is the longest body, in bytes, that is read before a replica is asked
+// for: a client that is slow to send it keeps nobody waiting. A longer one, or one
+// of unknown length, goes to the function while that answers already.
+const maxShort = 16 << 10
+
+func (c *call) readShort() error {
+	n := c.r.ContentLength
+	if n <= 0 || n > maxShort {
+		return nil
+	}
+	b := make([]byte, n)
+	if _, err := io.ReadFull(c.r.Body, b); err != nil {
+		return err
+	}
+	c.r.Body = io.NopCloser(bytes.NewReader(b))
+	return nil
+}
 
 // send sends the call on and passes the answer back.
 func (c *call) send(ctx context.Context, to http.RoundTripper) {
-	if c.duplex = c.r.ContentLength < 0 || c.r.ContentLength > atOnce; c.duplex {
+	if c.duplex = c.r.ContentLength < 0 || c.r.ContentLength > maxShort; c.duplex {
 		_ = http.NewResponseController(c.w).EnableFullDuplex() // not supported by tests' recorders only
 	}
 	res, err := to.RoundTrip(c.request(ctx))
@@ -45,7 +59,7 @@ func (c *call) request(ctx context.Context) *http.Request {
 	in := c.r
 	out := &http.Request{
 		Method: in.Method, Host: in.Host, Header: c.g.functionHeaders(in, c.start),
-		URL: &url.URL{Scheme: "http", Host: "function", RawQuery: in.URL.RawQuery, ForceQuery: in.URL.ForceQuery},
+		URL: &url.URL{Scheme: "http", RawQuery: in.URL.RawQuery, ForceQuery: in.URL.ForceQuery},
 	}
 	setPath(out.URL, c.path)
 	if in.ContentLength != 0 {
@@ -92,8 +106,9 @@ func (c *call) broken(err error) {
 	case errors.As(err, &over):
 		err = fault.New(fault.TooLarge, "body_too_large", "a call's body may have %d bytes", over.Limit)
 	case blame != nil:
-		err = blame
-		c.w.Header().Set("Connection", "close") // where the next request begins is not known
+		if err = blame; c.r.ProtoMajor == 1 {
+			c.w.Header().Set("Connection", "close") // where the next request begins is not known
+		}
 	case errors.Is(err, context.DeadlineExceeded):
 		err = fault.New(fault.Timeout, "function_timeout", "the function did not answer within %s", c.timeout)
 	case errors.Is(err, context.Canceled):
@@ -115,7 +130,7 @@ func (c *call) fail(err error) {
 // ends, the server would not know: what follows of it could be taken for the
 // next request, so there is none on this connection.
 func (c *call) closeUnlessRead() {
-	if c.duplex && !c.body.read() {
+	if c.duplex && !c.body.read() && c.r.ProtoMajor == 1 {
 		c.w.Header().Set("Connection", "close")
 	}
 }
@@ -131,10 +146,25 @@ func (c *call) copyBody(res *http.Response) error {
 		}
 		to = prompt{c.w, control}
 	}
-	b := buffers.Get().(*[32 << 10]byte)
+	b := buffers.Get().(*[maxBuffered]byte)
 	defer buffers.Put(b)
-	_, err := io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{res.Body}, b[:])
+	_, err := io.CopyBuffer(struct{ io.Writer }{to}, releasing{c, res.Body}, b[:])
 	return err
+}
+
+// releasing frees the call's place when the function has said all: before the
+// client has the end, since its next call would find the place taken.
+type releasing struct {
+	c    *call
+	body io.Reader
+}
+
+func (r releasing) Read(b []byte) (int, error) {
+	n, err := r.body.Read(b)
+	if err == io.EOF {
+		r.c.release()
+	}
+	return n, err
 }
 
 // prompt is a writer that keeps nothing back.

@@ -9,7 +9,7 @@ import (
 )
 
 // tunnel answers that the protocol changes and then carries both directions
-// until one of them ends, or the call's time does.
+// until both have ended, one of them breaks, or the call's time is over.
 func (c *call) tunnel(ctx context.Context, res *http.Response) {
 	function, ok := res.Body.(io.ReadWriter)
 	if !ok || !websocket(c.r) {
@@ -28,18 +28,26 @@ func (c *call) tunnel(ctx context.Context, res *http.Response) {
 	defer client.Close()
 	// What the server laid down for requests holds no longer.
 	_ = client.SetDeadline(noDeadline)
-	defer context.AfterFunc(ctx, func() { _ = client.Close() })()
+	defer context.AfterFunc(ctx, func() { _, _ = client.Close(), res.Body.Close() })()
 	if err := (&http.Response{StatusCode: res.StatusCode, ProtoMajor: 1, ProtoMinor: 1, Header: h}).Write(rw); err != nil || rw.Flush() != nil {
 		return
 	}
-	ended := make(chan struct{}, 2)
-	carry := func(to io.Writer, from io.Reader) {
-		_, _ = io.Copy(to, from)
-		ended <- struct{}{}
+	ended := make(chan bool, 2)
+	go func() { ended <- carry(function, rw.Reader) }() // which may have read ahead
+	go func() { ended <- carry(client, function) }()
+	whole := <-ended
+	if !whole { // a broken side has nothing more to say, and hears nothing more
+		_, _ = client.Close(), res.Body.Close()
 	}
-	go carry(function, rw.Reader) // which may have read ahead
-	go carry(client, function)
 	<-ended
-	_, _ = client.Close(), res.Body.Close() // and so the other one ends
-	<-ended
+}
+
+// carry copies one direction to its end, and then ends it for the receiver, who
+// may still have something to say. It reports whether that could be done.
+func carry(to io.Writer, from io.Reader) bool {
+	if _, err := io.Copy(to, from); err != nil {
+		return false
+	}
+	half, ok := to.(interface{ CloseWrite() error })
+	return ok && half.CloseWrite() == nil
 }

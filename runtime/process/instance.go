@@ -149,7 +149,7 @@ func (p *instance) Transport() http.RoundTripper { return p.transport }
 func (p *instance) AwaitReady(ctx context.Context) error {
 	to := &asking{others: p.transport}
 	if p.asked != nil {
-		to.first = p.transport.Begun(p.asked, nil)
+		to.first = p.transport.Begun(p.asked)
 	}
 	return provider.AwaitReady(ctx, p, to)
 }

@@ -3,24 +3,37 @@ package provider
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"fnstore/kit/fault"
 )
 
-// acquire takes the ready replica with the fewest calls, or waits for one. The
-// call counts as open from here on: a function with an open call never sleeps.
+// acquire reserves a place in the ready replica with the fewest calls, or waits
+// for one. The call counts as open from here on: a function with an open call
+// never sleeps.
 func (f *function) acquire(ctx context.Context) (http.RoundTripper, func(), error) {
 	f.begin()
-	p, ok := f.pick()
-	if !ok {
-		var err error
-		if p, err = f.await(ctx); err != nil {
-			f.end()
-			return nil, nil, err
-		}
+	p, limit := f.pick()
+	err := error(nil)
+	if p == nil && limit == 0 {
+		p, limit, err = f.await(ctx)
 	}
-	return p.transport, func() { p.done(); f.end() }, nil
+	if p == nil && err == nil {
+		p, err = f.awaitPlace(ctx, limit)
+	}
+	if err != nil {
+		f.end()
+		return nil, nil, err
+	}
+	var released atomic.Bool
+	return p.transport, func() {
+		if released.CompareAndSwap(false, true) {
+			p.done()
+			f.placeFreed()
+			f.end()
+		}
+	}, nil
 }
 
 // begin counts a call in.
@@ -41,11 +54,11 @@ func (f *function) end() {
 }
 
 // await holds a call until a replica is ready, and wakes the function if it
-// sleeps.
-func (f *function) await(ctx context.Context) (*instance, error) {
+// sleeps. It returns what pick does then.
+func (f *function) await(ctx context.Context) (p *instance, limit int64, err error) {
 	defer f.held.Add(-1)
 	if f.held.Add(1) > MaxHeld {
-		return nil, fault.New(fault.Unavailable, "too_many_held", "too many calls wait for this function to start")
+		return nil, 0, fault.New(fault.Unavailable, "too_many_held", "too many calls wait for this function to start")
 	}
 	late := time.NewTimer(HoldTimeout)
 	defer late.Stop()
@@ -54,24 +67,24 @@ func (f *function) await(ctx context.Context) (*instance, error) {
 		changed, closed := f.changed, f.closed
 		f.mu.Unlock()
 		if closed {
-			return nil, fault.New(fault.Unavailable, "function_stopping", "the function is being stopped")
+			return nil, 0, fault.New(fault.Unavailable, "function_stopping", "the function is being stopped")
 		}
-		if p, ok := f.pick(); ok {
-			return p, nil
+		if p, limit := f.pick(); p != nil || limit > 0 {
+			return p, limit, nil
 		}
 		if f.replicas.Load() == 0 {
 			f.rouse()
 			continue
 		}
 		if wait := f.pausing(time.Now()); wait > impatient {
-			return nil, fault.New(fault.Unavailable, "function_not_ready", "the function ends as soon as it is started: see its log").After(wait)
+			return nil, 0, fault.New(fault.Unavailable, "function_not_ready", "the function ends as soon as it is started: see its log").After(wait)
 		}
 		select {
 		case <-changed:
 		case <-late.C:
-			return nil, fault.New(fault.Unavailable, "function_not_ready", "the function did not become ready: see its log")
+			return nil, 0, fault.New(fault.Unavailable, "function_not_ready", "the function did not become ready: see its log")
 		case <-ctx.Done():
-			return nil, fault.New(fault.Timeout, "function_not_ready", "the function did not become ready in time").Because(ctx.Err())
+			return nil, 0, fault.New(fault.Timeout, "function_not_ready", "the function did not become ready in time").Because(ctx.Err())
 		}
 	}
 }
@@ -96,12 +109,13 @@ func (f *function) pausing(now time.Time) time.Duration {
 	return wait
 }
 
-// pick counts a call in at a replica of the release that serves. It takes no
-// lock: every call comes through here.
-func (f *function) pick() (*instance, bool) {
+// pick counts a call in at a replica of the release that serves. Without an
+// instance no replica is ready, or, when limit is not 0, each has as many calls
+// as it takes. It takes no lock: every call comes through here.
+func (f *function) pick() (p *instance, limit int64) {
 	r := f.current.Load()
 	if r == nil || f.replicas.Load() == 0 {
-		return nil, false
+		return nil, 0
 	}
 	return r.pick()
 }

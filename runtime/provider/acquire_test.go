@@ -16,13 +16,14 @@ func (nobody) Exited() <-chan struct{}          { return nil }
 func (nobody) How() string                      { return "" }
 func (nobody) Stop(time.Duration)               {}
 
-// What a call costs on its way to its replica, which it pays each time.
-func BenchmarkAcquire(b *testing.B) {
+// serving is a provider of one function, f, with so many ready replicas that take
+// limit calls each.
+func serving(replicas int, limit int64) (*Provider, *function) {
 	f := newFunction(&Provider{look: make(chan struct{}, 1)}, record{})
 	f.scaler.scaling = usual
-	r := &release{f: f}
+	r := &release{f: f, maxInflight: limit}
 	var slots []*slot
-	for range 5 {
+	for range replicas {
 		s := &slot{r: r}
 		s.live.Store(newInstance(nobody{}))
 		slots = append(slots, s)
@@ -32,10 +33,16 @@ func BenchmarkAcquire(b *testing.B) {
 	f.setReplicas(len(slots))
 	functions := map[string]*function{"f": f}
 	f.p.functions.Store(&functions)
+	return f.p, f
+}
+
+// What a call costs on its way to its replica, which it pays each time.
+func BenchmarkAcquire(b *testing.B) {
+	p, _ := serving(5, 0)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			_, release, err := f.p.Acquire(b.Context(), "f")
+			_, release, err := p.Acquire(b.Context(), "f")
 			if err != nil {
 				b.Fatal(err)
 			}

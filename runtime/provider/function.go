@@ -29,6 +29,9 @@ type function struct {
 	used     atomic.Int64 // when the last call ended, in Unix nanoseconds
 	held     atomic.Int32 // calls that wait for a replica
 
+	waits atomic.Bool   // a call waits for a place in a replica
+	freed chan struct{} // tells it that there may be one
+
 	mu      sync.Mutex
 	rec     record
 	scaler  scaler
@@ -40,7 +43,7 @@ type function struct {
 }
 
 func newFunction(p *Provider, rec record) *function {
-	return &function{p: p, rec: rec, changed: make(chan struct{}), hurry: make(chan struct{})}
+	return &function{p: p, rec: rec, changed: make(chan struct{}), hurry: make(chan struct{}), freed: make(chan struct{}, 1)}
 }
 
 func (f *function) recorded() record {

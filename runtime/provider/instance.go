@@ -14,7 +14,6 @@ type instance struct {
 	transport http.RoundTripper
 
 	calls   atomic.Int64 // that run in it; negative when it takes no more
-	taken   atomic.Int64 // of them, by Take
 	drained sync.Once
 	idle    chan struct{} // closed when it takes no more calls and none is left
 	rested  func()        // closes idle, once
@@ -30,13 +29,18 @@ func newInstance(r Replica) *instance {
 // negative from then on, and exactly leaving when none is left.
 const leaving = -1 << 40
 
-// begin counts a call in, unless the replica is on its way out or gone.
-func (p *instance) begin() bool {
-	if p.calls.Add(1) < 0 {
-		p.done()
-		return false
+// begin counts a call in, unless the replica has limit calls (0: any number) or
+// is on its way out or gone.
+func (p *instance) begin(limit int64) bool {
+	for {
+		n := p.calls.Load()
+		if n < 0 || limit > 0 && n >= limit {
+			return false
+		}
+		if p.calls.CompareAndSwap(n, n+1) {
+			return true
+		}
 	}
-	return true
 }
 
 // done counts a call out.

@@ -109,9 +109,10 @@ func (r *release) awaitReady() {
 	}
 }
 
-// pick counts a call in at the ready replica that has the fewest; while there
-// is none, the release before serves.
-func (r *release) pick() (*instance, bool) {
+// pick counts a call in at the ready replica that has the fewest; while none is
+// ready, the release before serves. When each has as many calls as it takes, limit
+// is that number.
+func (r *release) pick() (p *instance, limit int64) {
 	for {
 		var best *instance
 		var fewest int64
@@ -124,15 +125,16 @@ func (r *release) pick() (*instance, bool) {
 				best, fewest = p, n
 			}
 		}
-		if best == nil {
-			break
-		}
-		if best.begin() {
-			return best, true
+		switch {
+		case best == nil:
+			if before := r.before.Load(); before != nil {
+				return before.pick()
+			}
+			return nil, 0
+		case r.maxInflight > 0 && fewest >= r.maxInflight:
+			return nil, r.maxInflight
+		case best.begin(r.maxInflight):
+			return best, 0
 		}
 	}
-	if before := r.before.Load(); before != nil {
-		return before.pick()
-	}
-	return nil, false
 }

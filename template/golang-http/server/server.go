@@ -28,7 +28,7 @@ const (
 	// idleTimeout is longer than the 90 s after which Go's client gives up an
 	// idle connection, so that the side that sends is the one that closes.
 	idleTimeout = 120 * time.Second
-	maxHeader   = 32 << 10 // bytes; a gateway in front accepts less and adds some
+	maxHeader   = 68 << 10 // bytes; a gateway in front accepts 64 KiB and adds some
 )
 
 // Options is what Run needs. Only Handler must be set.

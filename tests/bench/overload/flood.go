@@ -128,12 +128,12 @@ func (c flood) rows(all []measured) (rows []report.Row) {
 	for _, n := range odd {
 		errors += n
 	}
-	row := func(what string, got float64, unit string, bar float64, least bool, note string) {
-		rows = append(rows, report.Row{Section: "overload", What: c.what + ": " + what, Got: got, Unit: unit, Bar: bar, Least: least, Note: note})
+	row := func(what string, got float64, unit string, bar, aim float64, least bool, note string) {
+		rows = append(rows, report.Row{Section: "overload", What: c.what + ": " + what, Got: got, Unit: unit, Bar: bar, Aim: aim, Least: least, Note: note})
 	}
-	row("answered at 10×, of capacity", 100*goodput/capacity, "%", 90, true, fmt.Sprintf("%.0f of %.0f calls a second", goodput/float64(len(all)), capacity/float64(len(all))))
-	row("p99 of the admitted at 10×, of unloaded", median(p99)/median(unloaded), "×", 3, false, fmt.Sprintf("%.1f of %.1f ms", median(p99), median(unloaded)))
-	row("shed without Retry-After", float64(mute), "", 0, false, "of "+strconv.Itoa(shed)+" that were shed with 429 or 503")
-	row("failed otherwise", float64(errors), "", 0, false, strings.Join(slices.Sorted(maps.Keys(odd)), ", "))
+	row("answered at 10×, of capacity", 100*goodput/capacity, "%", 80, 90, true, fmt.Sprintf("%.0f of %.0f calls a second", goodput/float64(len(all)), capacity/float64(len(all))))
+	row("p99 of the admitted at 10×, of unloaded", median(p99)/median(unloaded), "×", 3, 0, false, fmt.Sprintf("%.1f of %.1f ms", median(p99), median(unloaded)))
+	row("shed without Retry-After", float64(mute), "", 0, 0, false, "of "+strconv.Itoa(shed)+" that were shed with 429 or 503")
+	row("failed otherwise", float64(errors), "", 0, 0, false, strings.Join(slices.Sorted(maps.Keys(odd)), ", "))
 	return rows
 }

@@ -19,24 +19,21 @@ import (
 	"github.com/openfaas/faas-provider/types"
 
 	"fnstore/kit/fault"
-	"fnstore/runtime/express"
 	"fnstore/runtime/forward"
 	"fnstore/runtime/gateway"
 	"fnstore/runtime/logs"
-	"fnstore/runtime/plain"
 	"fnstore/runtime/secrets"
 )
 
 // rig is a gateway with two functions: echo, and other that nobody may reach.
 type rig struct {
-	addr    string
-	g       *gateway.Gateway
-	carried atomic.Int64 // calls, by a loop
-	system  atomic.Int64 // requests that reached something under /system or /ui/
-	other   atomic.Int64
+	addr   string
+	g      *gateway.Gateway
+	system atomic.Int64 // requests that reached something under /system or /ui/
+	other  atomic.Int64
 
 	functions []*httptest.Server
-	fronts    []*plain.Server
+	servers   []*http.Server
 
 	mu   sync.Mutex
 	seen []seen // what reached echo
@@ -56,18 +53,6 @@ type seen struct {
 type provider struct {
 	r  *rig
 	to map[string]http.RoundTripper
-}
-
-// taken is a function that is ready.
-type taken struct{ *forward.Server }
-
-func (t taken) Transport() http.RoundTripper        { return t.Server }
-func (taken) Deployment() *types.FunctionDeployment { return new(types.FunctionDeployment) }
-func (taken) Release()                              {}
-
-func (p *provider) take(name string, _ func(*types.FunctionDeployment) bool) (t gateway.Taken, full int64, ok bool) {
-	s, ok := p.to[name].(*forward.Server)
-	return taken{s}, 0, ok
 }
 
 // socket opens a listener at a path short enough for one.
@@ -148,19 +133,19 @@ func open(t *testing.T, further map[string]http.RoundTripper) *rig {
 	}
 	count := func(http.ResponseWriter, *http.Request) { r.system.Add(1) }
 	r.g = gateway.New(gateway.Config{
-		Provider: p, Take: p.take, Secrets: vault, Logs: written, User: "admin", Password: "correct horse", Version: "0", Commit: "0",
+		Provider: p, Secrets: vault, Logs: written, User: "admin", Password: "correct horse", Version: "0", Commit: "0",
 		Patience: 100 * time.Millisecond, UI: http.HandlerFunc(count),
 		System: []gateway.Route{{Pattern: "GET /system/canary", Serve: func(w http.ResponseWriter, req *http.Request) error { count(w, req); return nil }}},
 	})
-	r.addr = r.serve(t, counting{r.g.Carrier(), &r.carried})
+	r.addr = r.serve(t)
 	t.Cleanup(r.end)
 	return r
 }
 
 // end returns when nothing is under way any more.
 func (r *rig) end() {
-	for _, f := range r.fronts {
-		_ = f.Close()
+	for _, s := range r.servers {
+		_ = s.Close()
 	}
 	for _, f := range r.functions {
 		f.Close()
@@ -168,32 +153,17 @@ func (r *rig) end() {
 }
 
 // serve opens a way in, and gives its address.
-func (r *rig) serve(t *testing.T, c express.Carrier) string {
+func (r *rig) serve(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := &http.Server{Handler: r.g, ReadHeaderTimeout: 200 * time.Millisecond, MaxHeaderBytes: 64 << 10,
+	srv := &http.Server{Handler: r.g, ReadHeaderTimeout: 200 * time.Millisecond, MaxHeaderBytes: 64 << 10,
 		IdleTimeout: 20 * time.Millisecond} // how long send waits for a further answer
-	front := &plain.Server{Handler: r.g, Carrier: c, Prefix: gateway.Functions, Other: other, Tick: 5 * time.Millisecond}
-	r.fronts = append(r.fronts, front)
-	go func() { _ = front.Serve(l) }()
+	r.servers = append(r.servers, srv)
+	go func() { _ = srv.Serve(gateway.CutStalled(l, 100*time.Millisecond)) }()
 	return l.Addr().String()
-}
-
-// counting counts the calls that are carried.
-type counting struct {
-	express.Carrier
-	n *atomic.Int64
-}
-
-func (c counting) Begin(q *express.Request, remote string, dst []byte, late bool) (express.Call, []byte, string) {
-	call, refusal, full := c.Carrier.Begin(q, remote, dst, late)
-	if call != nil {
-		c.n.Add(1)
-	}
-	return call, refusal, full
 }
 
 func (r *rig) echo(w http.ResponseWriter, req *http.Request) {

@@ -1,8 +1,0 @@
-package queue
-
-// The statements whose plans the tests look at.
-var (
-	ClaimSQL   = claimSQL
-	FinishSQL  = finishSQL
-	ForeseeSQL = foreseeSQL
-)

@@ -1,0 +1,158 @@
+package lease
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"fnstore/kit/queue"
+)
+
+// Verdict says what becomes of a message after an attempt.
+type Verdict string
+
+// The three ends of an attempt.
+const (
+	Done  Verdict = "done"  // the function has done its work
+	Retry Verdict = "retry" // it may succeed later: visible again after Delay
+	Dead  Verdict = "dead"  // it never will, or the attempts are spent
+)
+
+// Outcome is a verdict on one lease. A Retry without a Code is of a message that
+// was not called at all: it stands in no history and counts as no delivery.
+type Outcome struct {
+	Key
+	Function string
+	Group    string // the message's
+	Verdict  Verdict
+	Delay    time.Duration // before a retry
+	Free     bool          // a retry that spends no attempt
+	Failure                // of Status alone for Done
+}
+
+// Failure is what is known of a failed attempt; it stands in the message's
+// history.
+type Failure struct {
+	Status  int    `json:"status,omitempty"`  // the function's HTTP status, 0 when it gave none
+	Code    string `json:"code"`              // stable word for what went wrong
+	Reason  string `json:"reason"`            // sentence for a person
+	Cause   string `json:"cause,omitempty"`   // how the function's process ended, if it did
+	Version string `json:"version,omitempty"` // the image that was deployed
+	Digest  string `json:"digest,omitempty"`  // and its digest
+}
+
+// entry is a failure as the history has it; its attempt is added by the server.
+type entry struct {
+	At time.Time `json:"at"`
+	Failure
+}
+
+// Finish writes outcomes, all in one transaction. An outcome whose lease was
+// lost changes nothing and comes back in refused: someone else has, or had, the
+// message since. When Finish returns without error the others are durable.
+func (q *Queue) Finish(ctx context.Context, outcomes []Outcome) (refused []Key, err error) {
+	if len(outcomes) == 0 {
+		return nil, nil
+	}
+	applied := make(map[int64]bool, len(outcomes))
+	if simple(outcomes) { // one statement is a transaction
+		err = apply(ctx, q.db, Done, outcomes, applied)
+	} else {
+		err = q.finish(ctx, q.db, outcomes, applied)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("finish: %w", err)
+	}
+	for _, o := range outcomes {
+		if !applied[o.ID] {
+			refused = append(refused, o.Key)
+		}
+	}
+	return refused, nil
+}
+
+// simple reports whether all are done and none belongs to a group.
+func simple(outcomes []Outcome) bool {
+	for _, o := range outcomes {
+		if o.Verdict != Done || o.Group != "" {
+			return false
+		}
+	}
+	return true
+}
+
+func (q *Queue) finish(ctx context.Context, db queue.Beginner, outcomes []Outcome, applied map[int64]bool) error {
+	var ready []promoted
+	err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+		groups, err := lockGroups(ctx, tx, outcomes)
+		if err != nil {
+			return fmt.Errorf("lock groups: %w", err)
+		}
+		for _, verdict := range []Verdict{Done, Retry, Dead} {
+			if err := apply(ctx, tx, verdict, outcomes, applied); err != nil {
+				return fmt.Errorf("%s: %w", verdict, err)
+			}
+		}
+		ready, err = promote(ctx, tx, groups)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, p := range ready {
+		q.marks.reach(p.Function, p.VisibleAt)
+	}
+	return nil
+}
+
+// row is an Outcome as the statements read it.
+type row struct {
+	ID      int64 `json:"id"`
+	Fence   int64 `json:"fence"`
+	Status  int   `json:"status"`
+	DelayUS int64 `json:"delay_us"`
+	Free    bool  `json:"free"`
+	Failure entry `json:"failure"`
+}
+
+// clean makes a function's words fit for Postgres, whose text has no NUL.
+func clean(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+func (f Failure) clean() Failure {
+	f.Code, f.Reason, f.Cause = clean(f.Code), clean(f.Reason), clean(f.Cause)
+	return f
+}
+
+func apply(ctx context.Context, db queue.DB, verdict Verdict, outcomes []Outcome, applied map[int64]bool) error {
+	var batch []row
+	now := time.Now().UTC()
+	for _, o := range outcomes {
+		if o.Verdict == verdict {
+			batch = append(batch, row{o.ID, o.Fence, o.Status, o.Delay.Microseconds(), o.Free, entry{now, o.Failure.clean()}})
+		}
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	arg, err := json.Marshal(batch)
+	if err != nil {
+		return err
+	}
+	rows, err := db.Query(ctx, finishSQL[verdict], arg)
+	if err != nil {
+		return err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	for _, id := range ids {
+		applied[id] = true
+	}
+	return err
+}
