@@ -14,9 +14,11 @@ import (
 // Annotations by which a function says which objects concern it. Each holds
 // places, separated by commas.
 const (
-	AnnotationWatch = "fnstore.s3.watch" // objects made here call the function
-	AnnotationRead  = "fnstore.s3.read"  // and it may read here
-	AnnotationWrite = "fnstore.s3.write" // and write here
+	AnnotationWatch  = "fnstore.s3.watch"  // objects made here call the function
+	AnnotationRead   = "fnstore.s3.read"   // and it may read here
+	AnnotationWrite  = "fnstore.s3.write"  // and write here; what lies here never calls it
+	AnnotationSuffix = "fnstore.s3.suffix" // ends of keys, by commas; none means any
+	AnnotationEvents = "fnstore.s3.events" // event names, by commas; * at the end stands for any; DefaultEvents
 )
 
 // Place is a part of a bucket: the keys that begin with Prefix.
@@ -58,28 +60,19 @@ func bucketName(s string) bool {
 	return true
 }
 
-// Watcher is a function and the places it watches.
-type Watcher struct {
-	Function string
-	Places   []Place
-}
-
 // Emit writes a message for each function that watches the object's place,
 // within tx: it is there when, and only when, what happened is. It returns how
 // many it wrote.
 func Emit(ctx context.Context, tx queue.DB, watchers []Watcher, o Object) (int, error) {
 	sent := 0
 	for _, w := range watchers {
-		for _, p := range w.Places {
-			if !p.Has(o.Bucket, o.Key) {
-				continue
-			}
-			if _, err := queue.Enqueue(ctx, tx, o.message(w.Function)); err != nil {
-				return sent, err
-			}
-			sent++
-			break // once, however many of its places the object lies in
+		if !w.Wants(o) {
+			continue
 		}
+		if _, err := queue.Enqueue(ctx, tx, o.message(w.Function)); err != nil {
+			return sent, err
+		}
+		sent++
 	}
 	return sent, nil
 }

@@ -76,9 +76,9 @@ func TestEmit(t *testing.T) {
 	}
 	defer conn.Close(t.Context())
 	watchers := []Watcher{
-		{"both", []Place{{"uploads", ""}, {"uploads", "a/"}}},
-		{"prefix", []Place{{"uploads", "a/"}}},
-		{"other", []Place{{"data", ""}}},
+		{Function: "both", Places: []Place{{"uploads", ""}, {"uploads", "a/"}}},
+		{Function: "prefix", Places: []Place{{"uploads", "a/"}}},
+		{Function: "other", Places: []Place{{"data", ""}}},
 	}
 	for key, want := range map[string]int{"a/x": 2, "b/x": 1} {
 		n, err := Emit(t.Context(), conn, watchers, Object{Event: "ObjectCreated:Put", Bucket: "uploads", Key: key})

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,11 +22,21 @@ type Object struct {
 	Sequencer string // orders the events of one key
 	At        time.Time
 	CallID    string // "" makes one
+	VersionID string // "" for none
+	Hops      int    // functions that had followed one another when it was written
 }
 
 // Created reports whether the object came to be: only then is there something
 // to work on.
 func (o Object) Created() bool { return strings.HasPrefix(o.Event, "ObjectCreated:") }
+
+// HeaderHops says how many functions have followed one another up to this call.
+// A function that passes it on as the metadata MetaHops of what it writes lets a
+// loop of functions be found.
+const (
+	HeaderHops = "X-Fnstore-Hops"
+	MetaHops   = "fnstore-hops"
+)
 
 // callID is the form of a call id that a caller may choose.
 var callID = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
@@ -58,6 +69,7 @@ type s3Object struct {
 	Key       string `json:"key"`
 	Size      int64  `json:"size"`
 	ETag      string `json:"eTag"`
+	VersionID string `json:"versionId,omitempty"`
 	Sequencer string `json:"sequencer"`
 }
 
@@ -68,7 +80,7 @@ func (o Object) message(function string) queue.New {
 		EventTime:    o.At.UTC().Format("2006-01-02T15:04:05.000Z"),
 		EventName:    o.Event,
 		S3: s3Entity{s3Bucket{o.Bucket}, s3Object{
-			Key: url.QueryEscape(o.Key), Size: o.Size, ETag: o.ETag, Sequencer: o.Sequencer,
+			Key: url.QueryEscape(o.Key), Size: o.Size, ETag: o.ETag, VersionID: o.VersionID, Sequencer: o.Sequencer,
 		}},
 	}}})
 	if !callID.MatchString(o.CallID) {
@@ -80,6 +92,7 @@ func (o Object) message(function string) queue.New {
 			"Content-Type": {"application/json"},
 			"X-Topic":      {"s3:" + o.Bucket},
 			"X-Connector":  {"fnstore-objects"},
+			HeaderHops:     {strconv.Itoa(o.Hops + 1)},
 		},
 		Body:    body,
 		CallID:  o.CallID,
