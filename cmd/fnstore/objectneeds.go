@@ -114,21 +114,21 @@ func (w *watches) Wants(f provision.Function) bool { return f.Annotations[hook.A
 
 // Provide makes the bucket and the watch.
 func (w *watches) Provide(ctx context.Context, f provision.Function, _ string) (string, error) {
-	places, err := placesOf(f, hook.AnnotationWatch)
+	watcher, err := hook.WatcherOf(hook.Function{Name: f.Name, Annotations: f.Annotations})
 	if err != nil {
-		return "", err
+		return "", fault.New(fault.Invalid, "bad_annotation", "%v", err)
 	}
-	for _, p := range places {
+	for _, p := range watcher.Places {
 		if err := w.store.MakeBucket(ctx, p.Bucket); err != nil {
 			return "", err
 		}
 	}
-	w.watchers.Set(f.Name, places)
+	w.watchers.Set(watcher)
 	return "", nil
 }
 
 // Withdraw ends the watch.
 func (w *watches) Withdraw(_ context.Context, function string) error {
-	w.watchers.Set(function, nil)
+	w.watchers.Set(hook.Watcher{Function: function})
 	return nil
 }

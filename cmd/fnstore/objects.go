@@ -33,9 +33,6 @@ func (st *store) startObjects(ctx context.Context) error {
 				Event: ev.Name, Source: "fnstore:s3", Bucket: ev.Bucket, Key: ev.Key, ETag: ev.ETag,
 				Size: ev.Size, Sequencer: ev.Sequencer, At: ev.At, CallID: ev.CallID,
 			}
-			if !o.Created() {
-				return nil
-			}
 			_, err := hook.Emit(ctx, tx, st.watchers.List(), o)
 			return err
 		},

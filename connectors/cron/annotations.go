@@ -35,10 +35,11 @@ const (
 	MissedSkip Missed = "skip" // none
 	MissedAll  Missed = "all"  // one for each, within MaxMissed and MissedWindow
 
+	// DefaultMissed is the policy of a function that names none.
 	DefaultMissed = MissedOnce
-	// MaxMissed and MissedWindow bound what MissedAll makes up for: ticks, and
-	// their age.
-	MaxMissed    = 1000
+	// MaxMissed bounds the ticks that MissedAll makes up for.
+	MaxMissed = 1000
+	// MissedWindow bounds their age.
 	MissedWindow = 24 * time.Hour
 	// Late is how late a tick may be and still not be a missed one.
 	Late = time.Minute
@@ -53,6 +54,7 @@ const (
 	OverlapSkip  Overlap = "skip"  // the later one is dropped
 	OverlapWait  Overlap = "wait"  // one after another
 
+	// DefaultOverlap is the policy of a function that names none.
 	DefaultOverlap = OverlapAllow
 )
 

@@ -13,13 +13,13 @@ type Watchers struct {
 	list []Watcher // by function; replaced and never changed
 }
 
-// Set makes a function's watches these, or none.
-func (w *Watchers) Set(function string, places []Place) {
+// Set makes a function's watch this one, or none where it has no places.
+func (w *Watchers) Set(watcher Watcher) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	list := slices.DeleteFunc(slices.Clone(w.list), func(x Watcher) bool { return x.Function == function })
-	if len(places) > 0 {
-		list = append(list, Watcher{function, places})
+	list := slices.DeleteFunc(slices.Clone(w.list), func(x Watcher) bool { return x.Function == watcher.Function })
+	if len(watcher.Places) > 0 {
+		list = append(list, watcher)
 		slices.SortFunc(list, func(a, b Watcher) int { return strings.Compare(a.Function, b.Function) })
 	}
 	w.list = list

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/minio/minio-go/v7"
 
 	"fnstore/connectors/hook"
 	"fnstore/connectors/hook/hooktest"
@@ -73,7 +74,7 @@ func newScene(t *testing.T) *scene {
 
 func (s *scene) put(t *testing.T, key string) {
 	t.Helper()
-	if _, err := s.store.Put(t.Context(), "data", key, nil, strings.NewReader(key), int64(len(key)), nil); err != nil {
+	if _, err := s.client.core.Client.PutObject(t.Context(), "data", key, strings.NewReader(key), int64(len(key)), minio.PutObjectOptions{}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 //	runtime ──▶ kit, connectors
 //	runtime/process, runtime/docker ──▶ runtime/provider, and not each other
 //	runtime/gateway ──▶ none of these three
-//	connectors/x ──▶ kit, connectors/hook, one driver
+//	connectors/x ──▶ kit, connectors/hook, pgx, one driver
 //	functions/x ──▶ kit
 //	kit/x ──▶ kit, one outside module
 //	template ──▶ the standard library
@@ -97,6 +97,9 @@ func judge(p importer, families []string) (complaints []string) {
 		case "template":
 			say(path, "the template is pulled without the rest of the house and is built with the standard library alone.")
 		}
+	}
+	if room == "connectors" {
+		delete(outside, "github.com/jackc/pgx/v5") // what a source tells of is written in the queue's transaction
 	}
 	names := slices.Sorted(maps.Keys(outside))
 	switch {
