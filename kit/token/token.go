@@ -33,7 +33,8 @@ type Claims struct {
 	UserID    string   `json:"user_id"`
 	Email     string   `json:"email,omitempty"`
 	Roles     []string `json:"roles"`
-	Scope     string   `json:"scope,omitempty"` // names with spaces between them (RFC 8693 section 4.2); set for API keys
+	Scope     string   `json:"scope,omitempty"`  // names with spaces between them (RFC 8693 section 4.2); of an API key
+	KeyID     string   `json:"key_id,omitempty"` // of the API key the token was made for; its caller may do what Scope says
 	IssuedAt  int64    `json:"iat"`
 	NotBefore int64    `json:"nbf"`
 	Expires   int64    `json:"exp"`
@@ -145,7 +146,7 @@ func date(seconds int64) *jwt.NumericDate { return jwt.NewNumericDate(time.Unix(
 
 // claimNames are those that mean something here. A member that differs from
 // one of them in case alone is an attempt to be read in two ways.
-var claimNames = []string{"iss", "aud", "sub", "user_id", "email", "roles", "scope", "iat", "nbf", "exp", "jti"}
+var claimNames = []string{"iss", "aud", "sub", "user_id", "email", "roles", "scope", "key_id", "iat", "nbf", "exp", "jti"}
 
 // maxSeconds keeps times where every reader computes the same: below the year 9999.
 const maxSeconds = 253402300799
