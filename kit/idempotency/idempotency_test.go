@@ -139,10 +139,10 @@ func TestDo_ManyAtOnce(t *testing.T) {
 				switch f := fault.Of(err); {
 				case err != nil && f.Code == "request_in_flight":
 					w := httptest.NewRecorder()
-				if wire.Fail(w, httptest.NewRequest("POST", "/", nil), err); w.Code != 409 || w.Header().Get("Retry-After") != "1" {
-					t.Errorf("%d, Retry-After %q", w.Code, w.Header())
-				}
-				conflicts.Add(1)
+					if wire.Fail(w, httptest.NewRequest("POST", "/", nil), err); w.Code != 409 || w.Header().Get("Retry-After") != "1" {
+						t.Errorf("%d, Retry-After %q", w.Code, w.Header())
+					}
+					conflicts.Add(1)
 					continue
 				case err != nil:
 					t.Error(err)
