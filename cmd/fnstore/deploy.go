@@ -19,14 +19,17 @@ func (st *store) startFunctions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	needs := st.newNeeds()
 	st.functions, err = provider.Open(ctx, provider.Config{
-		Dir: st.set.path("functions"), RunDir: st.set.path("run"), Secrets: st.vault, Logs: written,
+		Dir: st.set.path("functions"), RunDir: st.set.path("run"), Secrets: st.vault, Logs: written, Needs: needs,
 	}, backend)
 	if err != nil {
 		return err
 	}
 	st.onStop(func(context.Context) { st.functions.Close() })
-
+	if err := st.follow(ctx, needs); err != nil {
+		return err
+	}
 	if err := st.startGateway(written); err != nil {
 		return err
 	}
@@ -39,6 +42,7 @@ func (st *store) startFunctions(ctx context.Context) error {
 			return fmt.Errorf("deploy %s: %w", fn.Name, err)
 		}
 	}
+	st.watching()
 	if err := st.awaitFunctions(ctx); err != nil {
 		return err
 	}

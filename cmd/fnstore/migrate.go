@@ -2,18 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"fnstore/kit/queue"
 	"fnstore/runtime/migrate"
 	"fnstore/runtime/objects"
+	"fnstore/runtime/provision"
 	"fnstore/runtime/secrets"
 	"fnstore/runtime/stackfile"
 )
@@ -21,7 +19,9 @@ import (
 type migrateCmd struct{}
 
 // Run migrates the database that FNSTORE_POSTGRES_URL names, or the running
-// store's.
+// store's, and makes what the stack file's functions need there, from the SQL in
+// their handlers' folders. It is for platforms that run functions without the
+// store: in a store, all of it follows what is deployed.
 func (migrateCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
 	owner := s.Postgres
 	if owner == "" {
@@ -42,17 +42,34 @@ func (migrateCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ran, err := migrateAll(ctx, owner, file, vault)
+	ran, err := migrateStore(ctx, owner)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%d migrations applied, %d roles made\n", ran, len(file.Functions))
+	set := provision.New(vault, &provision.Postgres{Owner: owner, SQL: func(_ context.Context, f provision.Function) (fs.FS, error) {
+		return os.DirFS(filepath.Join(file.Dir, file.Function(f.Name).Handler)), nil
+	}})
+	roles := 0
+	for _, fn := range file.Functions {
+		f := needy(fn)
+		if !f.Lists("pg") {
+			continue
+		}
+		if err := set.Provide(ctx, f); err != nil {
+			return err
+		}
+		roles++
+	}
+	_, err = fmt.Fprintf(out, "%d migrations of the store applied, %d functions provided with a role\n", ran, roles)
 	return err
 }
 
-// migrateAll applies every owner's migrations, makes each function's role, and
-// writes its secret NAME-pg.
-func migrateAll(ctx context.Context, owner string, file *stackfile.File, vault *secrets.Store) (ran int, err error) {
+func needy(fn *stackfile.Function) provision.Function {
+	return provision.Function{Name: fn.Name, Annotations: fn.Annotations, Secrets: fn.Secrets}
+}
+
+// migrateStore applies the migrations of the store's own packages.
+func migrateStore(ctx context.Context, owner string) (ran int, err error) {
 	own := func(name string, dir fs.FS) migrate.Source {
 		sub, err := fs.Sub(dir, "migrations")
 		if err != nil {
@@ -60,44 +77,5 @@ func migrateAll(ctx context.Context, owner string, file *stackfile.File, vault *
 		}
 		return migrate.Source{Name: name, FS: sub}
 	}
-	sources := []migrate.Source{own("kit_queue", queue.Migrations), own("objects", objects.Migrations)}
-	var roles []migrate.Role
-	for _, fn := range file.Functions {
-		dir := filepath.Join(file.Dir, fn.Handler)
-		if _, err := os.Stat(filepath.Join(dir, "migrations")); err == nil {
-			sources = append(sources, migrate.Source{Name: "fn_" + strings.ReplaceAll(fn.Name, "-", "_"), FS: os.DirFS(filepath.Join(dir, "migrations"))})
-		}
-		grants, err := os.ReadFile(filepath.Join(dir, "grants.sql"))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return 0, fmt.Errorf("read grants of %s: %w", fn.Name, err)
-		}
-		password, err := rolePassword(vault, fn.Name, owner)
-		if err != nil {
-			return 0, err
-		}
-		roles = append(roles, migrate.Role{Function: fn.Name, Password: password, Grants: string(grants)})
-	}
-	if ran, err = migrate.Apply(ctx, owner, sources); err != nil {
-		return ran, err
-	}
-	return ran, migrate.Roles(ctx, owner, roles)
-}
-
-// rolePassword keeps the password a function has and writes its secret anew,
-// since the server may have moved.
-func rolePassword(vault *secrets.Store, fn, owner string) (string, error) {
-	password := secrets.Random()
-	if old, err := vault.Read(fn + "-pg"); err == nil {
-		if u, err := url.Parse(string(old)); err == nil {
-			if p, ok := u.User.Password(); ok {
-				password = p
-			}
-		}
-	}
-	u, err := url.Parse(owner)
-	if err != nil {
-		return "", fmt.Errorf("the database's URL: %w", err)
-	}
-	u.User = url.UserPassword(migrate.RoleName(fn), password)
-	return password, vault.Put(fn+"-pg", []byte(u.String()))
+	return migrate.Apply(ctx, owner, []migrate.Source{own("kit_queue", queue.Migrations), own("objects", objects.Migrations)})
 }

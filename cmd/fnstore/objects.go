@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,7 +14,8 @@ import (
 )
 
 // startObjects opens the object store: what happens there becomes messages in
-// the same transaction.
+// the same transaction. Requests wait until the functions' watches are there, so
+// that no object comes without its event; st.watching ends that.
 func (st *store) startObjects(ctx context.Context) error {
 	l, err := listen(st.set.S3Port)
 	if err != nil {
@@ -25,13 +27,9 @@ func (st *store) startObjects(ctx context.Context) error {
 		_ = l.Close()
 		return err
 	}
-	keys, buckets, watchers, err := s3Access(st.file, st.vault, admin, st.s3Addr)
-	if err != nil {
-		_ = l.Close()
-		return err
-	}
+	own := objects.Key{ID: s3Admin, Secret: admin, Admin: true}
 	st.objects, err = objects.Open(ctx, objects.Config{
-		Pool: st.pool, Dir: st.set.path("objects"), Keys: keys,
+		Pool: st.pool, Dir: st.set.path("objects"), Keys: []objects.Key{own},
 		OnChange: func(ctx context.Context, tx pgx.Tx, ev objects.Event) error {
 			o := hook.Object{
 				Event: ev.Name, Source: "fnstore:s3", Bucket: ev.Bucket, Key: ev.Key, ETag: ev.ETag,
@@ -40,7 +38,7 @@ func (st *store) startObjects(ctx context.Context) error {
 			if !o.Created() {
 				return nil
 			}
-			_, err := hook.Emit(ctx, tx, watchers, o)
+			_, err := hook.Emit(ctx, tx, st.watchers.List(), o)
 			return err
 		},
 		AfterChange: func(objects.Event) {
@@ -54,15 +52,20 @@ func (st *store) startObjects(ctx context.Context) error {
 		return err
 	}
 	st.onStop(func(context.Context) { logStop("objects", st.objects.Close()) })
-	for _, b := range buckets {
-		if err := st.objects.MakeBucket(ctx, b); err != nil {
-			_ = l.Close()
-			return err
-		}
-	}
+	st.keys = newObjectKeys(st.objects, own, st.s3Addr)
 	sweeping, stopSweeping := context.WithCancel(context.Background())
 	go st.objects.SweepEvery(sweeping, time.Hour)
 	st.onStop(func(context.Context) { stopSweeping() })
-	st.serve(l, "s3", st.objects.Handler())
+	ready, open := context.WithCancel(context.Background())
+	st.watching = open
+	handler := st.objects.Handler()
+	st.serve(l, "s3", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-ready.Done():
+			handler.ServeHTTP(w, r)
+		case <-r.Context().Done():
+		}
+	}))
+	st.onStop(func(context.Context) { open() })
 	return nil
 }

@@ -15,7 +15,9 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"fnstore/connectors/hook"
 	"fnstore/runtime/image/registry"
+	"fnstore/runtime/migrate"
 	"fnstore/runtime/objects"
 	"fnstore/runtime/provider"
 	"fnstore/runtime/secrets"
@@ -40,6 +42,9 @@ type store struct {
 	pool         *pgxpool.Pool
 	objects      *objects.Store
 	s3Addr       string
+	keys         *objectKeys
+	watchers     hook.Watchers
+	watching     func() // lets requests of S3 through
 	functions    *provider.Provider
 	changes      changes
 	gatewayAddr  string
@@ -196,9 +201,14 @@ func (st *store) startServices(ctx context.Context) error {
 			return "", err
 		}
 		t.now("migrating")
-		ran, err := migrateAll(ctx, st.pg.URL(), st.file, st.vault)
+		ran, err := migrateStore(ctx, st.pg.URL())
 		if err != nil {
 			return "", err
+		}
+		if st.set.Postgres == "" { // the database is the store's alone
+			if err := migrate.ClosePublic(ctx, st.pg.URL()); err != nil {
+				return "", err
+			}
 		}
 		if st.pool, err = pgxpool.New(ctx, st.pg.URL()); err != nil {
 			return "", err

@@ -100,15 +100,19 @@ func (b *base) layer() (v1.Layer, error) {
 
 // programLayer is the layer with the function's own files alone, so that a
 // changed function sends nothing else: its program and, when the handler has
-// one, its folder static.
-func programLayer(binary, static string) (v1.Layer, error) {
-	files := &list{within: []string{filepath.Dir(binary), static}}
+// them, its folders static and migrations and its grants.sql.
+func programLayer(binary, handler string) (v1.Layer, error) {
+	files := &list{within: []string{filepath.Dir(binary), handler}}
 	if err := files.add(binary, handlerPath); err != nil {
 		return nil, err
 	}
 	files.items[0].mode = 0o755
-	if _, err := os.Stat(static); err == nil {
-		if err := files.add(static, home+"/static"); err != nil {
+	for _, name := range []string{"static", migrationFolder, grantsFile} {
+		from := filepath.Join(handler, name)
+		if _, err := os.Stat(from); err != nil {
+			continue
+		}
+		if err := files.add(from, home+"/"+name); err != nil {
 			return nil, err
 		}
 	}
@@ -181,12 +185,12 @@ func addFile(w *tar.Writer, made map[string]bool, name string, mode, size int64,
 }
 
 // assemble puts the two layers and the configuration together.
-func assemble(b *base, binary, static string, p v1.Platform) (v1.Image, error) {
+func assemble(b *base, binary, handler string, p v1.Platform) (v1.Image, error) {
 	common, err := b.layer()
 	if err != nil {
 		return nil, fmt.Errorf("make base layer: %w", err)
 	}
-	program, err := programLayer(binary, static)
+	program, err := programLayer(binary, handler)
 	if err != nil {
 		return nil, fmt.Errorf("make program layer: %w", err)
 	}

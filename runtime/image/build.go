@@ -136,7 +136,7 @@ func (b *Builder) build(ctx context.Context, stack *stackfile.File, fn *stackfil
 		return Result{}, fmt.Errorf("the program that %s made: %w", script, err)
 	}
 	progress(StageImage)
-	img, err := assemble(common, out, filepath.Join(dir, template.HandlerFolder, "static"), p)
+	img, err := assemble(common, out, filepath.Join(dir, template.HandlerFolder), p)
 	if err != nil {
 		return Result{}, err
 	}

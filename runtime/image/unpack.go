@@ -45,7 +45,7 @@ func unpack(ctx context.Context, ref, dir string) (Unpacked, error) {
 	if err != nil {
 		return Unpacked{}, unfit{err}
 	}
-	opts := options(remote.WithContext(ctx), remote.WithPlatform(v1.Platform{OS: "linux", Architecture: runtime.GOARCH}))
+	opts := options(remote.WithContext(ctx), remote.WithPlatform(here()))
 	digest, isDigest := r.(name.Digest)
 	if !isDigest {
 		d, err := remote.Head(r, opts...)
@@ -105,6 +105,9 @@ func unpack(ctx context.Context, ref, dir string) (Unpacked, error) {
 	return u, nil
 }
 
+// here is the platform of this machine.
+func here() v1.Platform { return v1.Platform{OS: "linux", Architecture: runtime.GOARCH} }
+
 // extract writes the image's program and what is known of it into dir.
 func extract(img v1.Image, dir string) error {
 	file, err := img.ConfigFile()
@@ -128,7 +131,8 @@ func extract(img v1.Image, dir string) error {
 	if err != nil {
 		return fmt.Errorf("its program: %w", err)
 	}
-	if others := tree.others(at); len(others) > 0 {
+	others := slices.DeleteFunc(tree.others(at), func(name string) bool { return sqlFile(config.WorkingDir, name) != "" })
+	if len(others) > 0 {
 		return fmt.Errorf("it holds more than one program, for instance %s: %w", strings.Join(others[:min(3, len(others))], ", "), ErrNeedsDocker)
 	}
 	to := filepath.Join(dir, programFile)

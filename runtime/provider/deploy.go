@@ -34,9 +34,18 @@ func (p *Provider) Deploy(ctx context.Context, d types.FunctionDeployment) error
 	if err != nil {
 		return err
 	}
+	p.needs.Lock()
+	defer p.needs.Unlock()
+	if err := p.provide(ctx, d, img); err != nil {
+		return err
+	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.deployLocked(d, img, s)
+	err = p.deployLocked(d, img, s)
+	p.mu.Unlock()
+	if err != nil {
+		p.restore(ctx, d.Service)
+	}
+	return err
 }
 
 func (p *Provider) deployLocked(d types.FunctionDeployment, img Image, s scaling) (err error) {
@@ -85,9 +94,6 @@ func (p *Provider) check(d types.FunctionDeployment) error {
 			return fault.New(fault.Invalid, "bad_deployment", "validation failed: envVars: %q cannot be an environment variable", k)
 		}
 	}
-	if err := p.cfg.Secrets.Check(d.Secrets); err != nil {
-		return err
-	}
 	return p.backend.Check(d)
 }
 
@@ -110,6 +116,9 @@ func (p *Provider) Delete(ctx context.Context, name string) error {
 	f.close()
 	if err := os.RemoveAll(filepath.Join(p.cfg.RunDir, name)); err != nil {
 		return fmt.Errorf("delete %s: %w", name, err)
+	}
+	if err := p.withdraw(ctx, name); err != nil {
+		return err
 	}
 	return p.cfg.Logs.Remove(name)
 }

@@ -38,6 +38,7 @@ type Config struct {
 	RunDir  string // of the functions' own folders; empty at every start
 	Secrets *secrets.Store
 	Logs    *logs.Store
+	Needs   Needs // may be nil
 }
 
 // Provider is the functions of this machine. Its methods are safe for
@@ -50,6 +51,7 @@ type Provider struct {
 	look chan struct{} // wakes the autoscaler
 	done chan struct{} // closed when the provider is
 
+	needs     sync.Mutex // of changes to what functions need; taken before mu
 	mu        sync.Mutex // of changes to what there is
 	functions atomic.Pointer[map[string]*function]
 	closed    bool
@@ -104,6 +106,7 @@ func Open(ctx context.Context, cfg Config, backend Backend) (_ *Provider, err er
 			f.fail(fmt.Sprintf("its image cannot be had: %s", err))
 			continue
 		}
+		p.provideAgain(ctx, f, *rec)
 		f.roll(*rec, img)
 	}
 	cfg.Secrets.OnChange(p.secretChanged)

@@ -83,19 +83,29 @@ func (p *Provider) Rollback(ctx context.Context, name, digest string) error {
 	if err != nil {
 		return err
 	}
-	if err := p.check(v.Deployment); err != nil { // a secret may be gone since
+	if err := p.check(v.Deployment); err != nil {
 		return err
 	}
 	img, err := p.backend.Fetch(ctx, record{Deployment: v.Deployment, Digest: v.Digest}.pinned())
 	if err != nil {
 		return err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if (*p.functions.Load())[name] != f {
-		return notFound(name) // it was deleted meanwhile
+	p.needs.Lock()
+	defer p.needs.Unlock()
+	if err := p.provide(ctx, v.Deployment, img); err != nil { // a secret may be gone since
+		return err
 	}
-	return p.deployLocked(v.Deployment, img, s)
+	p.mu.Lock()
+	if (*p.functions.Load())[name] != f {
+		err = notFound(name) // it was deleted meanwhile
+	} else {
+		err = p.deployLocked(v.Deployment, img, s)
+	}
+	p.mu.Unlock()
+	if err != nil {
+		p.restore(ctx, name)
+	}
+	return err
 }
 
 func (r record) former(digest string) (version, bool) {

@@ -1,0 +1,82 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/openfaas/faas-provider/types"
+)
+
+// Needs makes what functions need outside of themselves, secrets among it.
+type Needs interface {
+	// Provide is called before a version starts; image names its image by
+	// digest. An error refuses the deployment.
+	Provide(ctx context.Context, d types.FunctionDeployment, image string) error
+	// Withdraw is called when a function was removed and none of its replicas is
+	// left.
+	Withdraw(ctx context.Context, function string) error
+}
+
+// provide makes what a version needs and then looks whether its secrets are
+// there. The caller holds p.needs, so that no removal comes in between.
+func (p *Provider) provide(ctx context.Context, d types.FunctionDeployment, img Image) error {
+	if p.cfg.Needs != nil {
+		if err := p.cfg.Needs.Provide(ctx, d, record{Deployment: d, Digest: img.Digest}.pinned()); err != nil {
+			p.restore(ctx, d.Service)
+			return err
+		}
+	}
+	err := p.cfg.Secrets.Check(d.Secrets)
+	if err != nil {
+		p.restore(ctx, d.Service)
+	}
+	return err
+}
+
+// restore gives a function back what its current version needs, after another
+// version was refused. The caller holds p.needs.
+func (p *Provider) restore(ctx context.Context, name string) {
+	if p.cfg.Needs == nil {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	var err error
+	if f := (*p.functions.Load())[name]; f != nil {
+		rec := f.recorded()
+		err = p.cfg.Needs.Provide(ctx, rec.Deployment, rec.pinned())
+	} else {
+		err = p.cfg.Needs.Withdraw(ctx, name)
+	}
+	if err != nil {
+		slog.Warn("what a function needs could not be set back", "function", name, "cause", err)
+	}
+}
+
+// provideAgain makes what a function that was deployed before needs. It starts
+// without, if need be: what it had is there still, in most cases.
+func (p *Provider) provideAgain(ctx context.Context, f *function, rec record) {
+	if p.cfg.Needs == nil {
+		return
+	}
+	if err := p.cfg.Needs.Provide(ctx, rec.Deployment, rec.pinned()); err != nil {
+		f.say(rec.Deployment.Service, "started without what it needs: "+err.Error())
+		slog.Warn("a function starts without what it needs", "function", rec.Deployment.Service, "cause", err)
+	}
+}
+
+// withdraw takes away what a removed function had, unless it is there again.
+func (p *Provider) withdraw(ctx context.Context, name string) error {
+	if p.cfg.Needs == nil {
+		return nil
+	}
+	p.needs.Lock()
+	defer p.needs.Unlock()
+	if (*p.functions.Load())[name] != nil {
+		return nil
+	}
+	if err := p.cfg.Needs.Withdraw(context.WithoutCancel(ctx), name); err != nil {
+		return fmt.Errorf("%s is removed, and what it had is withdrawn later: %w", name, err)
+	}
+	return nil
+}
