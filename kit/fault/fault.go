@@ -33,6 +33,7 @@ const (
 	Timeout                   // the deadline passed
 	NotAllowed                // a method that what is there does not have
 	NotSupported              // a part of a protocol that nobody has here
+	Failed                    // a condition that the request named does not hold
 )
 
 // kinds maps each Kind to its HTTP status (RFC 9110) and its default code.
@@ -55,6 +56,7 @@ var kinds = map[Kind]struct {
 	Timeout:       {http.StatusGatewayTimeout, "timeout"},
 	NotAllowed:    {http.StatusMethodNotAllowed, "method_not_allowed"},
 	NotSupported:  {http.StatusNotImplemented, "not_implemented"},
+	Failed:        {http.StatusPreconditionFailed, "precondition_failed"},
 }
 
 // Status is the HTTP status of the kind.

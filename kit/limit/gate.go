@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Gate counts requests by a function's policies.
@@ -15,7 +16,8 @@ type Gate struct {
 
 // OpenGate makes the gate of a function from its environment: limit_NAME
 // replaces the policy of that name (see Parse), with an underscore for each
-// hyphen; trusted_proxies is a list for ParseProxies. The login of Redis is what
+// hyphen; trusted_proxies is a list for ParseProxies; limit_budget is how long one
+// decision of Redis may take. The login of Redis is what
 // read gives.
 func OpenGate(function string, getenv func(string) string, read func() (string, error), policies ...Policy) (*Gate, error) {
 	g := &Gate{Policies: map[string]Policy{}}
@@ -40,6 +42,11 @@ func OpenGate(function string, getenv func(string) string, read func() (string, 
 		return nil, err
 	}
 	g.Limiter = Open(function, read)
+	if text := getenv("limit_budget"); text != "" {
+		if g.Limiter.Budget, err = time.ParseDuration(text); err != nil || g.Limiter.Budget <= 0 {
+			return nil, fmt.Errorf("limit_budget %q is not a duration", text)
+		}
+	}
 	return g, nil
 }
 

@@ -24,9 +24,13 @@ import (
 
 // The waits.
 const (
-	DefaultBudget = 50 * time.Millisecond // for one decision of Redis
+	// DefaultBudget is for one decision of Redis. A process whose processor time
+	// is limited may itself stand still for half of it.
+	DefaultBudget = 200 * time.Millisecond
 	dialTimeout   = time.Second
 	pause         = time.Second // before Redis is asked again after it failed
+	patience      = 3           // failures in a row after which it is left alone
+	connections   = 10          // at once; a call waits for one before its budget runs
 )
 
 // What is counted, by the names that the metrics have.
@@ -67,6 +71,8 @@ type Limiter struct {
 	client *redis.Client
 	local  local
 
+	turns   chan struct{}
+	failed  atomic.Int64 // in a row
 	retryAt atomic.Int64 // when Redis is asked again, Unix nanoseconds; 0 while it answers
 }
 
@@ -85,7 +91,7 @@ func Open(prefix string, read func() (string, error)) *Limiter {
 		}
 		return o, nil
 	}
-	l := &Limiter{prefix: prefix}
+	l := &Limiter{prefix: prefix, turns: make(chan struct{}, connections)}
 	l.client = redis.NewClient(&redis.Options{
 		Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			o, err := login()
@@ -102,7 +108,7 @@ func Open(prefix string, read func() (string, error)) *Limiter {
 			}
 			return o.Username, o.Password, nil
 		},
-		Protocol: 2, DisableIdentity: true, MaxRetries: -1, ContextTimeoutEnabled: true, PoolSize: 10, MaxIdleConns: 2,
+		Protocol: 2, DisableIdentity: true, MaxRetries: -1, ContextTimeoutEnabled: true, PoolSize: connections, MaxIdleConns: 2,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
 	return l
@@ -145,8 +151,15 @@ func (d Decision) Refusal() error {
 var errDown = fmt.Errorf("redis does not answer")
 
 func (l *Limiter) ask(ctx context.Context, p Policy, key string) (Decision, error) {
+	select {
+	case l.turns <- struct{}{}:
+		defer func() { <-l.turns }()
+	case <-ctx.Done():
+		return Decision{}, context.Cause(ctx)
+	}
 	now := time.Now().UnixNano()
-	if at := l.retryAt.Load(); at != 0 && (now < at || !l.retryAt.CompareAndSwap(at, now+int64(pause))) {
+	at := l.retryAt.Load()
+	if at != 0 && (now < at || !l.retryAt.CompareAndSwap(at, now+int64(pause))) {
 		return Decision{}, errDown // of those who come together one asks
 	}
 	budget := l.Budget
@@ -163,12 +176,13 @@ func (l *Limiter) ask(ctx context.Context, p Policy, key string) (Decision, erro
 	}
 	if err != nil {
 		failures.Add(1)
-		if l.retryAt.Swap(time.Now().Add(pause).UnixNano()) == 0 {
+		if l.failed.Add(1) >= patience && l.retryAt.Swap(time.Now().Add(pause).UnixNano()) == 0 {
 			isDown.Set(1)
 			slog.Error("the limiter counts without redis", "cause", err.Error())
 		}
 		return Decision{}, err
 	}
+	l.failed.Store(0)
 	if l.retryAt.Swap(0) != 0 {
 		isDown.Set(0)
 		slog.Info("the limiter counts in redis again")

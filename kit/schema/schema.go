@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -23,7 +24,10 @@ const (
 )
 
 // Document is a JSON document with schemas in it, such as an OpenAPI page.
-type Document struct{ compiler *jsonschema.Compiler }
+type Document struct {
+	mu       sync.Mutex
+	compiler *jsonschema.Compiler
+}
 
 // address is the document's own name; nothing is ever loaded from anywhere.
 const address = "fnstore:document"
@@ -41,7 +45,7 @@ func Open(doc []byte) (*Document, error) {
 	if err := c.AddResource(address, v); err != nil {
 		return nil, fmt.Errorf("read the schemas: %w", err)
 	}
-	return &Document{c}, nil
+	return &Document{compiler: c}, nil
 }
 
 type nowhere struct{}
@@ -57,6 +61,8 @@ type Schema struct{ compiled *jsonschema.Schema }
 // At gives the schema at a JSON pointer (RFC 6901), such as
 // /components/schemas/User.
 func (d *Document) At(pointer string) (*Schema, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	s, err := d.compiler.Compile(address + "#" + pointer)
 	if err != nil {
 		return nil, fmt.Errorf("schema at %s: %w", pointer, err)

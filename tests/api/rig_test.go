@@ -11,20 +11,21 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/redis/go-redis/v9"
 
 	auth "fnstore/functions/auth"
+	users "fnstore/functions/users"
 	"fnstore/kit/idempotency"
 	"fnstore/kit/queue"
 	"fnstore/kit/token"
 	"fnstore/runtime/migrate"
+	"fnstore/runtime/provision"
+	"fnstore/runtime/secrets"
 	"fnstore/runtime/services/servicestest"
 )
 
@@ -46,13 +47,9 @@ type rig struct {
 	env     map[string]string
 }
 
-// redisCommands are what the limiter needs of a login; everything else is
-// refused.
-var redisCommands = []string{"-@all", "+eval", "+evalsha", "+get", "+set", "+time", "+ping"}
-
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{t: t, owner: servicestest.Postgres(t), redis: servicestest.Redis(t), secrets: map[string]string{"auth-admin": adminSecret, "token-key": seed}, env: map[string]string{}}
+	r := &rig{t: t, owner: servicestest.Cluster(t), redis: servicestest.Redis(t), secrets: map[string]string{"auth-admin": adminSecret, "token-key": seed}, env: map[string]string{}}
 	k, err := token.FromSeed(seed)
 	if err != nil {
 		t.Fatal(err)
@@ -60,50 +57,38 @@ func newRig(t testing.TB) *rig {
 	r.secrets["token-jwks"] = string(token.PublicSet(k))
 	ctx := context.Background()
 	var sources []migrate.Source
-	add := func(name string, dir fs.FS) { sources = append(sources, migrate.Source{Name: name, FS: dir}) }
 	for name, dir := range map[string]fs.FS{"kit_queue": queue.Migrations, "kit_idempotency": idempotency.Migrations} {
 		sub, err := fs.Sub(dir, "migrations")
 		if err != nil {
 			t.Fatal(err)
 		}
-		add(name, sub)
-	}
-	var roles []migrate.Role
-	for _, fn := range []string{"auth", "users", "webhook"} {
-		dir := "../../functions/" + fn
-		grants, err := os.ReadFile(dir + "/grants.sql")
-		if err != nil {
-			continue
-		}
-		add("fn_"+fn, os.DirFS(dir+"/migrations"))
-		roles = append(roles, migrate.Role{Function: fn, Password: "test", Grants: string(grants)})
-		u, _ := url.Parse(r.owner)
-		u.User = url.UserPassword(migrate.RoleName(fn), "test")
-		r.secrets[fn+"-pg"] = u.String()
+		sources = append(sources, migrate.Source{Name: name, FS: sub})
 	}
 	if _, err := migrate.Apply(ctx, r.owner, sources); err != nil {
 		t.Fatal(err)
 	}
-	if err := migrate.Roles(ctx, r.owner, roles); err != nil {
-		t.Fatal(err)
-	}
-	o, err := redis.ParseURL(r.redis)
+	vault, err := secrets.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := redis.NewClient(o)
-	defer c.Close()
+	set := provision.New(vault, &provision.Redis{Owner: r.redis}, &provision.Postgres{Owner: r.owner, SQL: func(_ context.Context, f provision.Function) (fs.FS, error) {
+		return os.DirFS("../../functions/" + f.Name), nil
+	}})
 	for _, fn := range []string{"auth", "users", "webhook"} {
-		args := []any{"acl", "setuser", fn, "on", ">test", "resetchannels", "~" + fn + ":*"}
-		for _, cmd := range redisCommands {
-			args = append(args, cmd)
+		if _, err := os.Stat("../../functions/" + fn + "/grants.sql"); err != nil {
+			continue
 		}
-		if err := c.Do(ctx, args...).Err(); err != nil {
+		f := provision.Function{Name: fn, Secrets: []string{fn + "-pg", fn + "-redis"}, Annotations: map[string]string{"fnstore.sends": "user-events"}}
+		if err := set.Provide(ctx, f); err != nil {
 			t.Fatal(err)
 		}
-		u, _ := url.Parse(r.redis)
-		u.User = url.UserPassword(fn, "test")
-		r.secrets[fn+"-redis"] = u.String()
+		for _, name := range f.Secrets {
+			b, err := vault.Read(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.secrets[name] = string(b)
+		}
 	}
 	if r.admin, err = pgx.Connect(ctx, r.owner); err != nil {
 		t.Fatal(err)
@@ -143,7 +128,8 @@ func serve(t testing.TB, h http.Handler, err error) string {
 // generous lets tests that are not about limits make as many calls as they like,
 // on a machine as busy as it may be.
 func (r *rig) generous() *rig {
-	for _, name := range []string{"default", "login", "login_account"} {
+	r.env["limit_budget"] = "30s"
+	for _, name := range []string{"default", "login", "login_account", "write", "guesses"} {
 		r.env["limit_"+name] = "1000000/1m burst=500000"
 	}
 	return r
@@ -151,6 +137,11 @@ func (r *rig) generous() *rig {
 
 func (r *rig) auth() string {
 	h, err := auth.Open(r.getenv, r.read)
+	return serve(r.t, h, err)
+}
+
+func (r *rig) users() string {
+	h, err := users.Open(r.getenv, r.read)
 	return serve(r.t, h, err)
 }
 

@@ -1,6 +1,4 @@
 -- +goose Up
-create schema if not exists fn_auth;
-
 create table fn_auth.account (
     id         uuid primary key default gen_random_uuid(),
     email      text        not null,
@@ -54,4 +52,5 @@ $$;
 revoke all on function fn_auth.key_of(bytea) from public;
 
 -- +goose Down
-drop schema fn_auth cascade;
+drop function fn_auth.key_of(bytea);
+drop table fn_auth.api_key, fn_auth.refresh, fn_auth.family, fn_auth.account;

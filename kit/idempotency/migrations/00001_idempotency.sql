@@ -1,11 +1,9 @@
 -- +goose Up
 
 -- Each owner of effects has a table of its own beside them, made by its own
--- migration: select idempotency.install('fn_users');
+-- migration: select idempotency.install('fn_users'). It runs with the rights of
+-- whoever calls it, who has to own the schema.
 create schema idempotency;
-
--- The schemas that have the table, for migrations of this package to come.
-create table idempotency.installed (schema text primary key);
 
 -- +goose StatementBegin
 create function idempotency.install(target name) returns void language plpgsql as $$
@@ -18,10 +16,9 @@ begin
         expires_at timestamptz not null,
         primary key (scope, key))', target);
     execute format('create index idempotency_expires on %I.idempotency (expires_at)', target);
-    insert into idempotency.installed values (target);
 end $$;
 -- +goose StatementEnd
-revoke all on function idempotency.install(name) from public;
+grant usage on schema idempotency to public;
 
 -- +goose Down
 drop schema idempotency cascade;
