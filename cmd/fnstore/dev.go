@@ -146,6 +146,9 @@ func (d *workshop) turn(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return took, err
 	}
+	if err := image.PlaceSQL(filepath.Join(file.Dir, fn.Handler), d.set.path("sql"), digest); err != nil {
+		return took, err
+	}
 	deployment.Image = ref[:strings.LastIndex(ref, ":")] + "@" + digest
 	if err := d.client.deploy(ctx, deployment); err != nil {
 		return took, err

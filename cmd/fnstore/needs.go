@@ -34,6 +34,9 @@ func (n needs) Provide(ctx context.Context, d types.FunctionDeployment, pinned s
 	return n.set.Provide(ctx, f)
 }
 
+// Trim takes away what the version before had and this one does not need.
+func (n needs) Trim(ctx context.Context, function string) error { return n.set.Trim(ctx, function) }
+
 // Withdraw takes away what a removed function had.
 func (n needs) Withdraw(ctx context.Context, function string) error {
 	return n.set.Withdraw(ctx, function)

@@ -10,7 +10,7 @@ import (
 // startRetention gives back, from now on and in the background, the disk of
 // images that nobody can ask for any more.
 func (st *store) startRetention() {
-	keeper := retention.New(retention.Config{Registry: st.images, Unpacked: st.set.path("unpacked"), Keep: st.kept})
+	keeper := retention.New(retention.Config{Registry: st.images, Unpacked: st.set.path("unpacked"), SQL: st.set.path("sql"), Keep: st.kept})
 	running, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { keeper.Run(running); close(done) }()

@@ -139,11 +139,12 @@ func (b *Backend) Users() bool { return false }
 // Prepare lays out the function's secrets and has a container made.
 func (b *Backend) Prepare(s provider.Spec) (provider.Program, error) {
 	p := &program{b: b, spec: s, image: s.Image.Of.(string)}
-	if err := p.Refresh(); err != nil {
+	err := p.Refresh()
+	if _, missing := errors.AsType[*secrets.MissingError](err); err != nil && !missing {
 		return nil, err
 	}
 	p.stock()
-	return p, nil
+	return p, err
 }
 
 // Close removes what the backend has in the engine.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"fnstore/kit/fault"
 	"fnstore/runtime/provider"
 	"fnstore/runtime/secrets"
 )
@@ -29,8 +30,13 @@ func (p *program) Refresh() error {
 		return fmt.Errorf("lay out secrets: %w", err)
 	}
 	names := p.spec.Deployment.Secrets
+	var missing []string
 	for _, n := range names {
 		value, err := p.b.cfg.Secrets.Read(n)
+		if err != nil && fault.Of(err).Kind == fault.NotFound {
+			missing = append(missing, n)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -50,11 +56,14 @@ func (p *program) Refresh() error {
 		return fmt.Errorf("lay out secrets: %w", err)
 	}
 	for _, e := range entries {
-		if !slices.Contains(names, e.Name()) {
+		if !slices.Contains(names, e.Name()) || slices.Contains(missing, e.Name()) {
 			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("take secret %s away: %w", e.Name(), err)
 			}
 		}
+	}
+	if missing != nil {
+		return &secrets.MissingError{Names: missing}
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -63,7 +64,7 @@ func SQL(ctx context.Context, ref, dir string) (fs.FS, error) {
 	if exists(place) {
 		return os.DirFS(place), nil
 	}
-	img, err := remote.Image(r, options(remote.WithContext(ctx), remote.WithPlatform(here()))...)
+	img, err := remote.Image(r, options(remote.WithContext(ctx), remote.WithPlatform(v1.Platform{OS: "linux", Architecture: runtime.GOARCH}))...)
 	if err != nil {
 		return nil, excuse(ref, err)
 	}

@@ -45,7 +45,7 @@ func unpack(ctx context.Context, ref, dir string) (Unpacked, error) {
 	if err != nil {
 		return Unpacked{}, unfit{err}
 	}
-	opts := options(remote.WithContext(ctx), remote.WithPlatform(here()))
+	opts := options(remote.WithContext(ctx), remote.WithPlatform(v1.Platform{OS: "linux", Architecture: runtime.GOARCH}))
 	digest, isDigest := r.(name.Digest)
 	if !isDigest {
 		d, err := remote.Head(r, opts...)
@@ -104,9 +104,6 @@ func unpack(ctx context.Context, ref, dir string) (Unpacked, error) {
 	}
 	return u, nil
 }
-
-// here is the platform of this machine.
-func here() v1.Platform { return v1.Platform{OS: "linux", Architecture: runtime.GOARCH} }
 
 // extract writes the image's program and what is known of it into dir.
 func extract(img v1.Image, dir string) error {

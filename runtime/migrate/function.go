@@ -56,20 +56,27 @@ func provide(ctx context.Context, ownerURL string, f Function) (err error) {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	password := temporary()
-	var legacy bool
+	legacy, err := f.isLegacy(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if legacy && f.Migrations != nil { // before the transaction below, which locks the same tables' entries in the catalog
+		if _, err := Apply(ctx, ownerURL, []Source{{Name: RoleName(f.Name), FS: f.Migrations}}); err != nil {
+			return badSQL("bad_migration", "migrations", err)
+		}
+	}
 	if err := locked(ctx, conn, func(tx pgx.Tx) error {
-		if err := prepare(ctx, tx, f); err != nil {
+		if err := prepare(ctx, tx, f); err != nil || !legacy {
 			return err
 		}
-		err := tx.QueryRow(ctx, `select exists (select from pg_tables where schemaname = 'migration' and tablename = $1)`, RoleName(f.Name)).Scan(&legacy)
-		if err != nil || !legacy {
-			return err
+		if _, err := tx.Exec(ctx, spell(f.Grants, f.Name)); err != nil {
+			return badSQL("bad_grants", "grants.sql", err)
 		}
-		return byOwner(ctx, tx, ownerURL, f)
+		return nil
 	}); err != nil || legacy {
 		return err
 	}
+	password := temporary()
 	if f.Migrations == nil && strings.TrimSpace(f.Grants) == "" && !f.hadSQL(ctx, conn) {
 		return nil
 	}
@@ -102,9 +109,6 @@ func locked(ctx context.Context, conn *pgx.Conn, do func(pgx.Tx) error) error {
 
 // prepare makes the roles and the schema, and what the store itself grants.
 func prepare(ctx context.Context, tx pgx.Tx, f Function) error {
-	if err := checkRights(ctx, tx); err != nil {
-		return err
-	}
 	role, owner := RoleName(f.Name), ownerName(f.Name)
 	names := []string{role, owner}
 	for _, other := range named(f.Grants) {
@@ -147,18 +151,15 @@ func prepare(ctx context.Context, tx pgx.Tx, f Function) error {
 	return nil
 }
 
-// byOwner treats a function that version 0.1 of the store migrated, as the
-// owner and in schemas of any name: its versions and tables are the owner's.
-func byOwner(ctx context.Context, tx pgx.Tx, ownerURL string, f Function) error {
-	if f.Migrations != nil {
-		if _, err := Apply(ctx, ownerURL, []Source{{Name: RoleName(f.Name), FS: f.Migrations}}); err != nil {
-			return badSQL("bad_migration", "migrations", err)
-		}
+// isLegacy reports whether version 0.1 of the store migrated the function: as
+// the owner, and in schemas of any name. Its tables are the owner's, so its SQL
+// goes on to run as the owner.
+func (f Function) isLegacy(ctx context.Context, conn *pgx.Conn) (legacy bool, err error) {
+	if err := checkRights(ctx, conn); err != nil {
+		return false, err
 	}
-	if _, err := tx.Exec(ctx, spell(f.Grants, f.Name)); err != nil {
-		return badSQL("bad_grants", "grants.sql", err)
-	}
-	return nil
+	err = conn.QueryRow(ctx, `select exists (select from pg_tables where schemaname = 'migration' and tablename = $1)`, RoleName(f.Name)).Scan(&legacy)
+	return legacy, err
 }
 
 // versions is the table in the function's schema that counts its migrations.

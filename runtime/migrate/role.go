@@ -57,10 +57,10 @@ func named(grants string) (functions []string) {
 }
 
 // checkRights refuses an owner that cannot make roles, in words that say what to do.
-func checkRights(ctx context.Context, tx pgx.Tx) error {
+func checkRights(ctx context.Context, conn *pgx.Conn) error {
 	var user string
 	var ok bool
-	err := tx.QueryRow(ctx, `select rolname, rolsuper or rolcreaterole from pg_roles where rolname = current_user`).Scan(&user, &ok)
+	err := conn.QueryRow(ctx, `select rolname, rolsuper or rolcreaterole from pg_roles where rolname = current_user`).Scan(&user, &ok)
 	if err == nil && !ok {
 		return fault.New(fault.Unprocessable, "database_rights",
 			"the database's user %s may not make a role for a function: alter role %s createrole", user, pgx.Identifier{user}.Sanitize())

@@ -19,7 +19,8 @@ type Backend interface {
 	// without the registry when the image was fetched before.
 	Fetch(ctx context.Context, ref string) (Image, error)
 	// Prepare makes ready what the replicas of one version share, its secrets
-	// among it. It must not wait for the first of them.
+	// among it. It must not wait for the first of them. With a secret that was
+	// removed it gives the Program all the same, and a *secrets.MissingError.
 	Prepare(Spec) (Program, error)
 	// Close is called once, when no replica is left.
 	Close()

@@ -44,8 +44,10 @@ func (p *Provider) Deploy(ctx context.Context, d types.FunctionDeployment) error
 	p.mu.Unlock()
 	if err != nil {
 		p.restore(ctx, d.Service)
+		return err
 	}
-	return err
+	p.trim(ctx, d.Service)
+	return nil
 }
 
 func (p *Provider) deployLocked(d types.FunctionDeployment, img Image, s scaling) (err error) {

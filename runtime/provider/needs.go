@@ -11,8 +11,11 @@ import (
 // Needs makes what functions need outside of themselves, secrets among it.
 type Needs interface {
 	// Provide is called before a version starts; image names its image by
-	// digest. An error refuses the deployment.
+	// digest. An error refuses the deployment. What the version before has stays.
 	Provide(ctx context.Context, d types.FunctionDeployment, image string) error
+	// Trim is called when that version is deployed, and withdraws what the one
+	// before had and this one does not need.
+	Trim(ctx context.Context, function string) error
 	// Withdraw is called when a function was removed and none of its replicas is
 	// left.
 	Withdraw(ctx context.Context, function string) error
@@ -44,12 +47,24 @@ func (p *Provider) restore(ctx context.Context, name string) {
 	var err error
 	if f := (*p.functions.Load())[name]; f != nil {
 		rec := f.recorded()
-		err = p.cfg.Needs.Provide(ctx, rec.Deployment, rec.pinned())
+		if err = p.cfg.Needs.Provide(ctx, rec.Deployment, rec.pinned()); err == nil {
+			err = p.cfg.Needs.Trim(ctx, name)
+		}
 	} else {
 		err = p.cfg.Needs.Withdraw(ctx, name)
 	}
 	if err != nil {
 		slog.Warn("what a function needs could not be set back", "function", name, "cause", err)
+	}
+}
+
+// trim withdraws what the version before had. The caller holds p.needs.
+func (p *Provider) trim(ctx context.Context, name string) {
+	if p.cfg.Needs == nil {
+		return
+	}
+	if err := p.cfg.Needs.Trim(context.WithoutCancel(ctx), name); err != nil {
+		slog.Warn("what a version of a function had is withdrawn later", "function", name, "cause", err)
 	}
 }
 
@@ -62,7 +77,9 @@ func (p *Provider) provideAgain(ctx context.Context, f *function, rec record) {
 	if err := p.cfg.Needs.Provide(ctx, rec.Deployment, rec.pinned()); err != nil {
 		f.say(rec.Deployment.Service, "started without what it needs: "+err.Error())
 		slog.Warn("a function starts without what it needs", "function", rec.Deployment.Service, "cause", err)
+		return
 	}
+	p.trim(ctx, rec.Deployment.Service)
 }
 
 // withdraw takes away what a removed function had, unless it is there again.

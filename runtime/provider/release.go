@@ -1,10 +1,14 @@
 package provider
 
 import (
+	"errors"
+	"log/slog"
 	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
+
+	"fnstore/runtime/secrets"
 )
 
 // release is one version of a function: its record, the program made of its
@@ -35,6 +39,11 @@ func newRelease(f *function, rec record, img Image) (*release, error) {
 		spec.UID = rec.UID
 	}
 	r.program, err = f.p.backend.Prepare(spec)
+	if missing, ok := errors.AsType[*secrets.MissingError](err); ok && r.program != nil {
+		f.say(rec.Deployment.Service, "started all the same: "+missing.Error())
+		slog.Warn("a function starts without a secret", "function", rec.Deployment.Service, "cause", missing)
+		err = nil
+	}
 	return r, err
 }
 

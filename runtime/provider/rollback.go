@@ -104,8 +104,10 @@ func (p *Provider) Rollback(ctx context.Context, name, digest string) error {
 	p.mu.Unlock()
 	if err != nil {
 		p.restore(ctx, name)
+		return err
 	}
-	return err
+	p.trim(ctx, name)
+	return nil
 }
 
 func (r record) former(digest string) (version, bool) {

@@ -69,8 +69,8 @@ func New(vault *secrets.Store, kinds ...Kind) *Set {
 	return &Set{vault: vault, kinds: kinds, made: map[string]Function{}, pending: map[string]bool{}}
 }
 
-// Provide makes all that the function needs and its secrets, and withdraws what
-// an earlier version needed and this one does not. The error is one that whoever
+// Provide makes all that a version of the function needs, and its secrets. What
+// an earlier version has is left to it until Trim. The error is one that whoever
 // deploys can read.
 func (s *Set) Provide(ctx context.Context, f Function) error {
 	s.mu.Lock()
@@ -84,19 +84,41 @@ func (s *Set) Provide(ctx context.Context, f Function) error {
 func (s *Set) provide(ctx context.Context, f Function) error {
 	delete(s.made, f.Name)
 	for _, k := range s.kinds {
-		var err error
-		if k.Wants(f) {
-			err = s.make(ctx, k, f)
-		} else {
-			err = s.unmake(ctx, k, f.Name)
+		if !k.Wants(f) {
+			continue
 		}
-		if err != nil {
+		if err := s.make(ctx, k, f); err != nil {
 			return fmt.Errorf("provide %s: %w", f.Name, err)
 		}
 	}
-	delete(s.pending, f.Name)
 	s.made[f.Name] = f
 	return nil
+}
+
+// Trim withdraws what the function has and its last version to be provided, which
+// is deployed now, does not need. What cannot be withdrawn now is tried again by
+// Run.
+func (s *Set) Trim(ctx context.Context, function string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.trim(ctx, function)
+}
+
+func (s *Set) trim(ctx context.Context, function string) error {
+	f, ok := s.made[function]
+	var errs []error
+	for _, k := range s.kinds {
+		if !ok || !k.Wants(f) {
+			errs = append(errs, s.unmake(ctx, k, function))
+		}
+	}
+	err := errors.Join(errs...)
+	if err == nil {
+		delete(s.pending, function)
+		return nil
+	}
+	s.pending[function] = true
+	return fmt.Errorf("withdraw what %s had: %w", function, err)
 }
 
 // whole reports whether no secret that was made for the function is gone.
@@ -186,17 +208,7 @@ func (s *Set) Withdraw(ctx context.Context, function string) error {
 
 func (s *Set) withdraw(ctx context.Context, function string) error {
 	delete(s.made, function)
-	var errs []error
-	for _, k := range s.kinds {
-		errs = append(errs, s.unmake(ctx, k, function))
-	}
-	err := errors.Join(errs...)
-	if err == nil {
-		delete(s.pending, function)
-		return nil
-	}
-	s.pending[function] = true
-	return fmt.Errorf("withdraw what %s had: %w", function, err)
+	return s.trim(ctx, function)
 }
 
 // Keep withdraws what every function had that is not among these: they were
@@ -252,7 +264,7 @@ func (s *Set) mend(ctx context.Context) error {
 	defer s.mu.Unlock()
 	var errs []error
 	for function := range s.pending {
-		errs = append(errs, s.withdraw(ctx, function))
+		errs = append(errs, s.trim(ctx, function))
 	}
 	for _, k := range s.kinds {
 		losing, ok := k.(Losing)

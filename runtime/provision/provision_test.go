@@ -111,6 +111,10 @@ func TestSet_FollowsWhatIsDeployed(t *testing.T) {
 	}
 	// What a new version does not list is withdrawn.
 	must(t, s.Provide(t.Context(), lists("a")))
+	if len(k.functions()) != 1 {
+		t.Error("the version before lost what it has before the new one is deployed")
+	}
+	must(t, s.Trim(t.Context(), "a"))
 	if len(k.functions()) != 0 || v.Has("a-toy") {
 		t.Errorf("left for %v", k.functions())
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"fnstore/kit/fault"
 	"fnstore/kit/secret"
@@ -23,9 +24,18 @@ func (s *Store) Check(names []string) error {
 	return nil
 }
 
+// MissingError names secrets that a function lists and that are not there any
+// more. The function has its others.
+type MissingError struct{ Names []string }
+
+func (e *MissingError) Error() string {
+	return "there is no secret " + strings.Join(e.Names, ", ") + " any more; the function goes on without it until it is made again"
+}
+
 // Project makes dir hold exactly the named secrets, readable by uid alone
 // (-1 leaves the owner). A file is replaced whole, so a reader sees the old
-// value or the new one.
+// value or the new one. A secret that was removed is left out and does not keep
+// the others: the error is a *MissingError then.
 func (s *Store) Project(dir string, names []string, uid int) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("lay out secrets: %w", err)
@@ -34,8 +44,13 @@ func (s *Store) Project(dir string, names []string, uid int) error {
 		return fmt.Errorf("lay out secrets: %w", err)
 	}
 	keep := map[string]bool{}
+	var missing []string
 	for _, n := range names {
 		value, err := s.Read(n)
+		if err != nil && fault.Of(err).Kind == fault.NotFound {
+			missing = append(missing, n)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -58,6 +73,9 @@ func (s *Store) Project(dir string, names []string, uid int) error {
 				return fmt.Errorf("take secret %s away: %w", e.Name(), err)
 			}
 		}
+	}
+	if missing != nil {
+		return &MissingError{missing}
 	}
 	return nil
 }

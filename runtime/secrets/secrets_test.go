@@ -1,6 +1,7 @@
 package secrets
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -126,8 +127,39 @@ func TestProject_R29(t *testing.T) {
 	if len(entries) != 1 || entries[0].Name() != "c" {
 		t.Errorf("left: %v", entries)
 	}
-	if err := s.Project(dir, []string{"missing"}, uid); kind(err) != fault.NotFound {
-		t.Errorf("a secret that is not there: %v", err)
+}
+
+// A secret that was removed while a function lists it does not keep the others
+// from the function.
+func TestProject_WithoutOneThatWasRemoved(t *testing.T) {
+	s := open(t)
+	for _, n := range []string{"a", "b", "c"} {
+		if err := s.Put(n, []byte("of "+n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir, names := filepath.Join(t.TempDir(), "secrets"), []string{"a", "b", "c"}
+	if err := s.Project(dir, names, -1); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Delete("a"), s.Put("b", []byte("new"))); err != nil {
+		t.Fatal(err)
+	}
+	var missing *MissingError
+	if err := s.Project(dir, names, -1); !errors.As(err, &missing) || !slices.Equal(missing.Names, []string{"a"}) {
+		t.Errorf("the error is %v", err)
+	}
+	if b, _ := os.ReadFile(filepath.Join(dir, "b")); string(b) != "new" {
+		t.Errorf("b is %q", b)
+	}
+	if b, _ := os.ReadFile(filepath.Join(dir, "c")); string(b) != "of c" {
+		t.Errorf("c is %q", b)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "a")); !os.IsNotExist(err) {
+		t.Errorf("a is still there: %v", err)
+	}
+	if err := errors.Join(s.Put("a", []byte("again")), s.Project(dir, names, -1)); err != nil {
+		t.Error(err)
 	}
 }
 

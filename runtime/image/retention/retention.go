@@ -25,6 +25,7 @@ const (
 type Config struct {
 	Registry *registry.Registry
 	Unpacked string // the folder that image.Unpack was given
+	SQL      string // the folder that image.SQL was given; may be empty
 	// Keep gives the digests of all that runs or may be rolled back to.
 	Keep func(context.Context) ([]string, error)
 	Log  *slog.Logger
@@ -129,6 +130,10 @@ func (k *Keeper) collect(ctx context.Context) (all Freed, err error) {
 		programs, size, err := image.Sweep(k.cfg.Unpacked, wanted, k.grace, most)
 		all.Programs, all.Bytes = all.Programs+programs, all.Bytes+size
 		if err != nil {
+			return all, err
+		}
+		_, size, err = image.Sweep(k.cfg.SQL, wanted, k.grace, most)
+		if all.Bytes += size; err != nil {
 			return all, err
 		}
 		c, err := k.cfg.Registry.Collect(keep...)
