@@ -108,7 +108,7 @@ func Open(prefix string, read func() (string, error)) *Limiter {
 			}
 			return o.Username, o.Password, nil
 		},
-		Protocol: 2, DisableIdentity: true, MaxRetries: -1, ContextTimeoutEnabled: true, PoolSize: connections, MaxIdleConns: 2,
+		Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, PoolSize: connections, MaxIdleConns: 2,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
 	return l

@@ -60,14 +60,14 @@ func Fault(err error) error {
 	}
 	switch code := Code(err); {
 	case code == uniqueViolation, code == foreignKeyViolation:
-		return fault.New(fault.Conflict, "conflict", "that contradicts what is stored").Because(err)
+		return fault.New(fault.Conflict, "conflict", "that contradicts what is stored")
 	case strings.HasPrefix(code, "22"), strings.HasPrefix(code, "23"):
-		return fault.New(fault.Invalid, "bad_value", "a value does not fit what is stored").Because(err)
+		return fault.New(fault.Invalid, "bad_value", "a value does not fit what is stored")
 	case code == serializationFailure, code == deadlockDetected, code == lockNotAvailable:
 		return fault.New(fault.Unavailable, "busy", "another change was in the way").Because(err).After(time.Second)
 	case code == queryCanceled:
 		return fault.New(fault.Timeout, "database_timeout", "the database took too long").Because(err)
-	case strings.HasPrefix(code, "08"), strings.HasPrefix(code, "28"), strings.HasPrefix(code, "53"), strings.HasPrefix(code, "57"), code == "3D000", code == insufficientRight:
+	case strings.HasPrefix(code, "08"), strings.HasPrefix(code, "28"), strings.HasPrefix(code, "53"), strings.HasPrefix(code, "57"), strings.HasPrefix(code, "25P"), code == "3D000", code == insufficientRight:
 		return unavailable(err)
 	case code != "":
 		return err

@@ -123,6 +123,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) (err error) {
 	}
 	if !route.Public {
 		if err := route.allows(c); err != nil {
+			slog.Info("refused", "code", fault.Of(err).Code, "caller", c.ID, "call_id", r.Header.Get(wire.CallID))
 			return err
 		}
 	}
@@ -204,9 +205,6 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 			challenge += `, error="invalid_token"` // RFC 6750 section 3.1
 		}
 		w.Header().Set("WWW-Authenticate", challenge)
-	}
-	if f.Kind == fault.Forbidden {
-		slog.Info("refused", "code", f.Code, "caller", From(r.Context()).ID, "call_id", r.Header.Get(wire.CallID))
 	}
 	if wantsEnvelope(r.Header) {
 		w = &envelope{ResponseWriter: w, message: f.Detail}
