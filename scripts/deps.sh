@@ -2,7 +2,7 @@
 # Installs the Debian packages that the store needs, when they are missing.
 #
 #   sh scripts/deps.sh run    Postgres and Redis, for `make up`
-#   sh scripts/deps.sh test   also Chromium, for `make test`
+#   sh scripts/deps.sh test   also Chromium, curl, jq and openssl, for `make test`
 #   sh scripts/deps.sh docker only a container engine, for tests that root runs
 #
 # Only the programs are wanted: the store runs private instances of its own. So no
@@ -39,7 +39,9 @@ missing() {
 	fi
 	postgres_there || printf 'postgresql '
 	redis_there || printf 'redis-tools '
-	[ "$1" != test ] || chromium_there || printf 'chromium '
+	[ "$1" = test ] || return 0
+	chromium_there || printf 'chromium '
+	for tool in curl jq openssl; do have $tool || printf '%s ' $tool; done # what pages say to try
 }
 
 what=${1:-run}

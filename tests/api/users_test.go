@@ -332,7 +332,7 @@ func TestUsers_APIKeysHaveScopes_R62(t *testing.T) {
 	s.call("DELETE", "/v1/users/"+s.annaID, "", bearer(token)).want(t, "delete with the token", 403, "scope_missing")
 }
 
-func TestUsers_PublicRoutesAndVersions_R59_B68_B69(t *testing.T) {
+func TestUsers_PublicRoutesAndVersions_R58_R59_B68_B69(t *testing.T) {
 	s := newStage(t)
 	s.call("GET", "/public/status", "").want(t, "status", 200, "")
 	page := s.call("GET", "/public/docs", "").want(t, "docs", 200, "")
