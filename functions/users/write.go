@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,19 +123,26 @@ func (a *api) conditional(r *http.Request, statement string, args ...any) (u use
 		return u, err
 	}
 	list, _ := versions(r.Header.Values("If-Match"))
-	done, err := pg.All[user](r.Context(), a.db, statement+` where id = $1 and ($2::bigint[] is null or version = any($2)) returning `+columns, append([]any{id, list}, args...)...)
-	if err != nil {
-		return u, err
+	for range conditionalAttempts {
+		done, err := pg.All[user](r.Context(), a.db, statement+` where id = $1 and ($2::bigint[] is null or version = any($2)) returning `+columns, append([]any{id, list}, args...)...)
+		if err != nil {
+			return u, err
+		}
+		if len(done) == 1 {
+			return done[0], nil
+		}
+		now, err := pg.All[struct{ Version int64 }](r.Context(), a.db, `select version from users where id = $1`, id)
+		switch {
+		case err != nil:
+			return u, err
+		case len(now) == 0:
+			return u, notFound()
+		case list != nil && !slices.Contains(list, now[0].Version):
+			return u, fault.New(fault.Failed, "version_changed", "the user has been changed since; read it again")
+		}
+		// It came, or came to that version, between the two looks.
 	}
-	if len(done) == 1 {
-		return done[0], nil
-	}
-	var exists bool
-	if err := a.db.QueryRow(r.Context(), `select exists (select from users where id = $1)`, id).Scan(&exists); err != nil {
-		return u, err
-	}
-	if exists {
-		return u, fault.New(fault.Failed, "version_changed", "the user has been changed since; read it again")
-	}
-	return u, notFound()
+	return u, fault.New(fault.Unavailable, "busy", "the user is being changed by others").After(time.Second)
 }
+
+const conditionalAttempts = 5
