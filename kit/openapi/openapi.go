@@ -3,18 +3,12 @@
 package openapi
 
 import (
-	"bytes"
-	_ "embed"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"maps"
 	"slices"
 	"strings"
 )
-
-//go:embed page.html
-var source string
 
 // schema is what is shown of a schema.
 type schema struct {
@@ -24,10 +18,10 @@ type schema struct {
 	Properties  map[string]*schema `json:"properties"`
 	Items       *schema            `json:"items"`
 
-	Type, Format, Pattern          any
-	MinLength, MaxLength           *int
-	Minimum, Maximum, Const        any
-	MinItems, MaxItems, MinMembers *int
+	Type, Format, Pattern   any
+	MinLength, MaxLength    *int
+	Minimum, Maximum, Const any
+	MinItems, MaxItems      *int
 }
 
 type parameter struct {
@@ -70,32 +64,20 @@ func Page(doc []byte) ([]byte, error) {
 	if err := json.Unmarshal(doc, &d); err != nil {
 		return nil, fmt.Errorf("render the OpenAPI document: %w", err)
 	}
-	t, err := template.New("page").Funcs(template.FuncMap{
-		"paths":   func() []string { return slices.Sorted(maps.Keys(d.Paths)) },
-		"methods": func(path string) []string { return methods(d.Paths[path]) },
-		"op":      func(path, method string) operation { return d.Paths[path][method] },
-		"upper":   strings.ToUpper,
-		"ref":     func(s *schema) string { return s.Ref[strings.LastIndexByte(s.Ref, '/')+1:] },
-		"kind":    kind,
-		"has":     func(list []string, name string) bool { return slices.Contains(list, name) },
-	}).Parse(source)
-	if err != nil {
-		return nil, err
-	}
-	var out bytes.Buffer
-	if err := t.Execute(&out, d); err != nil {
-		return nil, fmt.Errorf("render the OpenAPI document: %w", err)
-	}
-	return out.Bytes(), nil
+	var p page
+	p.document(&d)
+	return []byte(p.String()), nil
 }
 
-func methods(of map[string]operation) (list []string) {
-	for _, m := range order {
-		if _, ok := of[m]; ok {
-			list = append(list, m)
+// each calls f with the operations in the order of paths and methods.
+func (d *document) each(f func(path, method string, op operation)) {
+	for _, path := range slices.Sorted(maps.Keys(d.Paths)) {
+		for _, m := range order {
+			if op, ok := d.Paths[path][m]; ok {
+				f(path, strings.ToUpper(m), op)
+			}
 		}
 	}
-	return list
 }
 
 // kind says in words what values a schema allows.
