@@ -52,7 +52,7 @@ func (migrateCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
 	}})
 	roles := 0
 	for _, fn := range file.Functions {
-		f := needy(fn)
+		f := needsOf(fn)
 		if !f.Lists("pg") {
 			continue
 		}
@@ -65,7 +65,7 @@ func (migrateCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
 	return err
 }
 
-func needy(fn *stackfile.Function) provision.Function {
+func needsOf(fn *stackfile.Function) provision.Function {
 	return provision.Function{Name: fn.Name, Annotations: fn.Annotations, Secrets: fn.Secrets}
 }
 

@@ -56,7 +56,7 @@ func (st *store) follow(ctx context.Context, n needs) error {
 	for _, fn := range st.file.Functions {
 		names = append(names, fn.Name) // about to be deployed
 	}
-	if err := n.set.Keep(ctx, names); err != nil {
+	if err := n.set.WithdrawExcept(ctx, names); err != nil {
 		slog.Warn("what removed functions had could not be withdrawn; it is tried again", "cause", err)
 	}
 	running, stop := context.WithCancel(context.Background())

@@ -89,7 +89,7 @@ func upgrade(t *testing.T, dump string) {
 				t.Fatal(err)
 			}
 		}
-		if err := set.Keep(t.Context(), []string{"ledger"}); err != nil {
+		if err := set.WithdrawExcept(t.Context(), []string{"ledger"}); err != nil {
 			t.Fatal(err)
 		}
 		kept(t, conn, before)
@@ -136,13 +136,19 @@ where c.relkind in ('r', 'p') and not c.relispartition and n.nspname !~ '^pg_' a
 	return found
 }
 
+// dropped are columns that a later version has no use for. Their rows are there.
+var dropped = map[string][]string{
+	"queue.message": {"max_attempts"}, // it becomes the function's policy
+	"queue.dead":    {"max_attempts"},
+}
+
 // kept complains about each row that is gone. A table may have got more columns.
 func kept(t *testing.T, conn *pgx.Conn, before map[string][]string) {
 	t.Helper()
 	for table, rows := range before {
 		for _, row := range rows {
 			var n int
-			if err := conn.QueryRow(t.Context(), "select count(*) from "+table+" t where to_jsonb(t) @> $1::jsonb", row).Scan(&n); err != nil || n != 1 {
+			if err := conn.QueryRow(t.Context(), "select count(*) from "+table+" t where to_jsonb(t) @> ($1::jsonb - $2::text[])", row, append([]string{}, dropped[table]...)).Scan(&n); err != nil || n != 1 {
 				t.Errorf("%s: %d rows are %.200s, %v", table, n, row, err)
 			}
 		}

@@ -58,7 +58,7 @@ func (p *program) Refresh() error {
 	for _, e := range entries {
 		if !slices.Contains(names, e.Name()) || slices.Contains(missing, e.Name()) {
 			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("take secret %s away: %w", e.Name(), err)
+				return fmt.Errorf("remove secret %s: %w", e.Name(), err)
 			}
 		}
 	}

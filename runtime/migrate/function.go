@@ -69,7 +69,7 @@ func provide(ctx context.Context, ownerURL string, f Function) (err error) {
 		if err := prepare(ctx, tx, f); err != nil || !legacy {
 			return err
 		}
-		if _, err := tx.Exec(ctx, spell(f.Grants, f.Name)); err != nil {
+		if _, err := tx.Exec(ctx, expandRoles(f.Grants, f.Name)); err != nil {
 			return badSQL("bad_grants", "grants.sql", err)
 		}
 		return nil
@@ -197,7 +197,7 @@ func (f Function) runSQL(ctx context.Context, url string) error {
 		if err := exec(ctx, tx, `grant usage on schema `+role+` to `+role); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, spell(f.Grants, f.Name)); err != nil {
+		if _, err := tx.Exec(ctx, expandRoles(f.Grants, f.Name)); err != nil {
 			return badSQL("bad_grants", "grants.sql", err)
 		}
 		return nil

@@ -32,25 +32,26 @@ func RoleName(function string) string {
 // while the function's own SQL runs.
 func ownerName(function string) string { return RoleName(function) + "_owner" }
 
-// the words of grants.sql that stand for a role: the function's own, or another
-// function's.
-var roleWord = regexp.MustCompile(`:role\(([a-z0-9]([-a-z0-9]*[a-z0-9])?)\)|:role\b`)
+// roleWord finds the words of grants.sql that stand for a role: the function's
+// own, or another function's. Two colons are a cast.
+var roleWord = regexp.MustCompile(`(^|[^:])(?::role\(([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)\)|:role\b)`)
 
-// spell writes the names of roles into a grants.sql.
-func spell(grants, function string) string {
+// expandRoles writes the names of roles into a grants.sql.
+func expandRoles(grants, function string) string {
 	return roleWord.ReplaceAllStringFunc(grants, func(word string) string {
-		if m := roleWord.FindStringSubmatch(word); m[1] != "" {
-			return pgx.Identifier{RoleName(m[1])}.Sanitize()
+		m := roleWord.FindStringSubmatch(word)
+		if m[2] != "" {
+			return m[1] + pgx.Identifier{RoleName(m[2])}.Sanitize()
 		}
-		return pgx.Identifier{RoleName(function)}.Sanitize()
+		return m[1] + pgx.Identifier{RoleName(function)}.Sanitize()
 	})
 }
 
 // named lists the other functions that a grants.sql speaks of.
 func named(grants string) (functions []string) {
 	for _, m := range roleWord.FindAllStringSubmatch(grants, -1) {
-		if m[1] != "" {
-			functions = append(functions, m[1])
+		if m[2] != "" {
+			functions = append(functions, m[2])
 		}
 	}
 	return functions
@@ -72,20 +73,20 @@ func checkRights(ctx context.Context, conn *pgx.Conn) error {
 // function's role is not ours, and neither is one of another database.
 func ensureRole(ctx context.Context, tx pgx.Tx, name string) error {
 	ident := pgx.Identifier{name}.Sanitize()
-	var exists, mighty bool
+	var exists, privileged bool
 	var database string
 	var mark *string
 	err := tx.QueryRow(ctx, `
 select current_database(), r.oid is not null,
        coalesce(r.rolsuper or r.rolcreaterole or r.rolcreatedb or r.rolreplication or r.rolbypassrls, false),
        shobj_description(r.oid, 'pg_authid')
-from (select $1::name as name) wanted left join pg_roles r on r.rolname = wanted.name`, name).Scan(&database, &exists, &mighty, &mark)
+from (select $1::name as name) wanted left join pg_roles r on r.rolname = wanted.name`, name).Scan(&database, &exists, &privileged, &mark)
 	if err != nil {
 		return err
 	}
 	ours := "fnstore, database " + database
 	switch {
-	case mighty:
+	case privileged:
 		return fault.New(fault.Unprocessable, "role_not_ours", "the role %s exists and may do more than a function's role: rename it, or the function", name)
 	case exists && mark != nil && *mark == ours:
 		return nil

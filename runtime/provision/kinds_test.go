@@ -142,3 +142,20 @@ func TestRedis_KeysOfItsOwn(t *testing.T) {
 		t.Errorf("data: %d, %v", n, err)
 	}
 }
+
+func FuzzTargets(f *testing.F) {
+	for _, s := range []string{"a", "a, b", ",,", "A", "a;drop table", "\xff", strings.Repeat("a", 70)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		list, err := provision.Targets(s)
+		if err != nil {
+			return
+		}
+		for _, name := range list {
+			if name == "" || len(name) > 63 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+				t.Errorf("%q gave %q", s, name)
+			}
+		}
+	})
+}

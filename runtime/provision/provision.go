@@ -75,7 +75,7 @@ func New(vault *secrets.Store, kinds ...Kind) *Set {
 func (s *Set) Provide(ctx context.Context, f Function) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if was, ok := s.made[f.Name]; ok && same(was, f) && s.whole(f) {
+	if was, ok := s.made[f.Name]; ok && same(was, f) && s.hasSecrets(f) {
 		return nil
 	}
 	return s.provide(ctx, f)
@@ -121,8 +121,8 @@ func (s *Set) trim(ctx context.Context, function string) error {
 	return fmt.Errorf("withdraw what %s had: %w", function, err)
 }
 
-// whole reports whether no secret that was made for the function is gone.
-func (s *Set) whole(f Function) bool {
+// hasSecrets reports whether no secret that was made for the function is gone.
+func (s *Set) hasSecrets(f Function) bool {
 	for _, k := range s.kinds {
 		if k.Suffix() != "" && k.Wants(f) && !s.vault.Has(f.Name+"-"+k.Suffix()) {
 			return false
@@ -211,9 +211,9 @@ func (s *Set) withdraw(ctx context.Context, function string) error {
 	return s.trim(ctx, function)
 }
 
-// Keep withdraws what every function had that is not among these: they were
+// WithdrawExcept withdraws what every function had that is not among these: they were
 // removed while the store was down, or was killed.
-func (s *Set) Keep(ctx context.Context, functions []string) error {
+func (s *Set) WithdrawExcept(ctx context.Context, functions []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	names, err := s.vault.List()
@@ -252,14 +252,14 @@ func (s *Set) Run(ctx context.Context, interval time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := s.mend(ctx); err != nil && ctx.Err() == nil {
+			if err := s.retry(ctx); err != nil && ctx.Err() == nil {
 				slog.Warn("what functions need is not as it should be; it is tried again", "cause", err)
 			}
 		}
 	}
 }
 
-func (s *Set) mend(ctx context.Context) error {
+func (s *Set) retry(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error

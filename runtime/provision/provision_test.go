@@ -135,7 +135,7 @@ func TestSet_LeavesOthersSecrets(t *testing.T) {
 		f := lists(name[:1], name)
 		must(t, s.Provide(t.Context(), f))
 		must(t, s.Withdraw(t.Context(), f.Name))
-		must(t, s.Keep(t.Context(), nil))
+		must(t, s.WithdrawExcept(t.Context(), nil))
 		if b, err := v.Read(name); err != nil || string(b) != value {
 			t.Errorf("%s became %q, %v", name, b, err)
 		}
@@ -147,13 +147,13 @@ func TestSet_LeavesOthersSecrets(t *testing.T) {
 
 // What was removed while the store was down, or could not be withdrawn, is
 // withdrawn later; what vanished is made again.
-func TestSet_Mends(t *testing.T) {
+func TestSet_TriesAgain(t *testing.T) {
 	v, k := vault(t), &toy{made: map[string]string{}}
 	s := provision.New(v, k)
 	for _, name := range []string{"a", "b", "c"} {
 		must(t, s.Provide(t.Context(), lists(name, name+"-toy")))
 	}
-	must(t, provision.New(v, k).Keep(t.Context(), []string{"a", "b"}))
+	must(t, provision.New(v, k).WithdrawExcept(t.Context(), []string{"a", "b"}))
 	if got := k.functions(); !slices.Equal(got, []string{"a", "b"}) || v.Has("c-toy") {
 		t.Errorf("after a start without c: %v", got)
 	}
@@ -175,7 +175,7 @@ func TestSet_Mends(t *testing.T) {
 	deadline := time.Now().Add(20 * time.Second)
 	for !slices.Equal(k.functions(), []string{"a"}) || v.Has("b-toy") {
 		if time.Now().After(deadline) {
-			t.Fatalf("not mended: %v", k.functions())
+			t.Fatalf("not made good: %v", k.functions())
 		}
 		time.Sleep(time.Millisecond)
 	}

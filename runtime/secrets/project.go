@@ -38,10 +38,10 @@ func (e *MissingError) Error() string {
 // the others: the error is a *MissingError then.
 func (s *Store) Project(dir string, names []string, uid int) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("lay out secrets: %w", err)
+		return fmt.Errorf("write secrets: %w", err)
 	}
 	if err := own(dir, uid); err != nil {
-		return fmt.Errorf("lay out secrets: %w", err)
+		return fmt.Errorf("write secrets: %w", err)
 	}
 	keep := map[string]bool{}
 	var missing []string
@@ -60,17 +60,17 @@ func (s *Store) Project(dir string, names []string, uid int) error {
 			continue
 		}
 		if err := writeOwned(path, value, 0o400, uid); err != nil {
-			return fmt.Errorf("lay out secret %s: %w", n, err)
+			return fmt.Errorf("write secret %s: %w", n, err)
 		}
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("lay out secrets: %w", err)
+		return fmt.Errorf("write secrets: %w", err)
 	}
 	for _, e := range entries {
 		if !keep[e.Name()] {
 			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && secret.ValidName(e.Name()) {
-				return fmt.Errorf("take secret %s away: %w", e.Name(), err)
+				return fmt.Errorf("remove secret %s: %w", e.Name(), err)
 			}
 		}
 	}

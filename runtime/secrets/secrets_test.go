@@ -22,7 +22,7 @@ func open(t *testing.T) *Store {
 
 func kind(err error) fault.Kind { return fault.Of(err).Kind }
 
-func TestCreateUpdateDelete(t *testing.T) {
+func TestStore_CreateUpdateDelete(t *testing.T) {
 	s := open(t)
 	var told []string
 	s.OnChange(func(name string) { told = append(told, name) })
@@ -59,7 +59,7 @@ func TestCreateUpdateDelete(t *testing.T) {
 }
 
 // No name becomes a path, in whichever call it comes.
-func TestNamesAreNoPaths(t *testing.T) {
+func TestStore_NamesAreNoPaths(t *testing.T) {
 	s := open(t)
 	outside := filepath.Join(s.dir, "..", "outside")
 	if err := os.WriteFile(outside, []byte("x"), 0o600); err != nil {
@@ -163,7 +163,7 @@ func TestProject_WithoutOneThatWasRemoved(t *testing.T) {
 	}
 }
 
-func TestEnsureMakesOneValue(t *testing.T) {
+func TestEnsure_MakesOneValue(t *testing.T) {
 	s := open(t)
 	a, err := s.Ensure("k")
 	if err != nil || len(a) != 64 {

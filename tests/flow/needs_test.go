@@ -19,6 +19,7 @@ import (
 
 	"fnstore/kit/fault"
 	"fnstore/kit/queue"
+	"fnstore/tests/storetest"
 )
 
 // withSQL is a project in a folder of its own with a function that has tables,
@@ -220,5 +221,82 @@ func TestNeeds_BadSQLIsRefused(t *testing.T) {
 	}
 	if secretNow("broken-pg") != "" {
 		t.Error("a secret is left")
+	}
+}
+
+// A store that was killed comes back with what its functions have, and the same
+// passwords; what vanished with it is made again before a request is served.
+func TestNeeds_AfterAKill(t *testing.T) {
+	s := storetest.Start(t)
+	body := `{"service":"keeper","image":"` + s.Env["FNSTORE_REGISTRY"] + `/fnstore/hello:dev","secrets":["keeper-pg","keeper-redis"],
+		"annotations":{"fnstore.s3.watch":"keeper-in","fnstore.s3.write":"keeper-out","fnstore.sends":"hello"}}`
+	if status := system(t.Context(), t, s, "POST", "/system/functions", body, nil); status != http.StatusAccepted {
+		t.Fatalf("deploy: %d", status)
+	}
+	read := func(name string) *url.URL {
+		t.Helper()
+		b, err := os.ReadFile(filepath.Join(s.State, "secrets", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := url.Parse(string(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	before := map[string]string{}
+	for _, name := range []string{"keeper-pg", "keeper-redis", "keeper-s3"} {
+		before[name] = read(name).User.String()
+	}
+	if err := s.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	// Redis is ended too, and forgets its users.
+	if opt, err := redis.ParseURL(s.Redis); err != nil {
+		t.Error(err)
+	} else {
+		c := redis.NewClient(opt)
+		_ = c.ShutdownNoSave(t.Context()).Err() // the connection ends without an answer
+		_ = c.Close()
+	}
+	if err := s.Up(); err != nil {
+		t.Fatal(err)
+	}
+	for name, user := range before {
+		if got := read(name).User.String(); got != user {
+			t.Errorf("%s has another login after the restart", name)
+		}
+	}
+	conn, err := pgx.Connect(t.Context(), read("keeper-pg").String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	sent, err := queue.Send(t.Context(), conn, queue.Outgoing{Target: "hello", Body: []byte(`{"name":"queue"}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := await(t, s, sent.CallID); p.State != queue.Succeeded {
+		t.Errorf("what it sent: %+v", p)
+	}
+	opt, err := redis.ParseURL(read("keeper-redis").String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rc := redis.NewClient(opt)
+	defer rc.Close()
+	if err := rc.Set(t.Context(), "keeper:k", "v", time.Minute).Err(); err != nil {
+		t.Error(err)
+	}
+	if err := put(t, s3As(t, read("keeper-s3").String()), "keeper-out", "a.json", "x-1"); err != nil {
+		t.Error(err)
+	}
+	event := queue.CallID()
+	if err := put(t, bucket(t, s), "keeper-in", "b.json", event); err != nil {
+		t.Fatal(err)
+	}
+	if p := await(t, s, event); p.State == queue.Unknown || p.Attempts == 0 {
+		t.Errorf("the event of an object: %+v", p)
 	}
 }

@@ -1,0 +1,43 @@
+package hook
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+)
+
+// What watches changes while objects come, and who reads the list never sees
+// half of a change.
+func TestWatchers_FollowDeployments(t *testing.T) {
+	var w Watchers
+	w.Set("b", []Place{{"uploads", ""}})
+	w.Set("a", []Place{{"uploads", "x/"}})
+	before := w.List()
+	w.Set("b", []Place{{"data", ""}})
+	if fmt.Sprint(before) != "[{a [{uploads x/}]} {b [{uploads }]}]" || fmt.Sprint(w.List()) != "[{a [{uploads x/}]} {b [{data }]}]" {
+		t.Errorf("%v, then %v", before, w.List())
+	}
+	w.Set("a", nil)
+	w.Set("never-there", nil)
+	if fmt.Sprint(w.List()) != "[{b [{data }]}]" {
+		t.Errorf("after one was removed: %v", w.List())
+	}
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for range 100 {
+				w.Set(fmt.Sprint("f", i), []Place{{"uploads", ""}})
+				for _, x := range w.List() {
+					if len(x.Places) != 1 {
+						t.Errorf("%v", x)
+					}
+				}
+				w.Set(fmt.Sprint("f", i), nil)
+			}
+		})
+	}
+	all.Wait()
+	if len(w.List()) != 1 {
+		t.Errorf("left: %v", w.List())
+	}
+}
