@@ -24,6 +24,7 @@ const (
 	lockNotAvailable     = "55P03"
 	queryCanceled        = "57014"
 	insufficientRight    = "42501"
+	tooManyConnections   = "53300"
 )
 
 // retryAfter is what a caller is told to wait when the database does not answer.

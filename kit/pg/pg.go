@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -111,35 +112,63 @@ func (d *DB) login() (*pgx.ConnConfig, error) {
 
 // Exec runs a statement and gives what it did.
 func (d *DB) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	pool, err := d.live()
-	if err != nil {
-		return pgconn.CommandTag{}, err
-	}
-	return pool.Exec(ctx, sql, args...)
+	return patiently(ctx, d, func(pool *pgxpool.Pool) (pgconn.CommandTag, error) { return pool.Exec(ctx, sql, args...) })
 }
 
 // Query runs a query; One and All read its rows.
 func (d *DB) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	pool, err := d.live()
-	if err != nil {
-		return nil, err
-	}
-	return pool.Query(ctx, sql, args...)
+	return patiently(ctx, d, func(pool *pgxpool.Pool) (pgx.Rows, error) { return pool.Query(ctx, sql, args...) })
 }
 
-// QueryRow runs a query of one row.
+// QueryRow runs a query of one row. Its connection is given back by Scan.
 func (d *DB) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	pool, err := d.live()
+	conn, err := patiently(ctx, d, func(pool *pgxpool.Pool) (*pgxpool.Conn, error) { return pool.Acquire(ctx) })
 	if err != nil {
 		return failedRow{err}
 	}
-	return pool.QueryRow(ctx, sql, args...)
+	return row{conn.QueryRow(ctx, sql, args...), conn}
 }
 
 type failedRow struct{ err error }
 
 // Scan gives the error that kept the query from running.
 func (r failedRow) Scan(...any) error { return r.err }
+
+type row struct {
+	pgx.Row
+	conn *pgxpool.Conn
+}
+
+// Scan reads the row and gives the connection back.
+func (r row) Scan(to ...any) error {
+	defer r.conn.Release()
+	return r.Row.Scan(to...)
+}
+
+// maxFullWait bounds how long a call waits for a connection that the server
+// refuses because the role has as many as it may. Meanwhile one that the pool
+// has may become free.
+const maxFullWait = 2 * time.Second
+
+// patiently runs what begins with a connection, and again while the server says
+// that there are too many. Nothing has been sent by then.
+func patiently[T any](ctx context.Context, d *DB, run func(*pgxpool.Pool) (T, error)) (result T, err error) {
+	pool, err := d.live()
+	if err != nil {
+		return result, err
+	}
+	for began, pause := time.Now(), 10*time.Millisecond; ; pause *= 2 {
+		result, err = run(pool)
+		if Code(err) != tooManyConnections || time.Since(began) > maxFullWait {
+			return result, err
+		}
+		select {
+		case <-time.After(pause/2 + rand.N(pause/2)):
+		case <-ctx.Done():
+			return result, err
+		}
+	}
+}
 
 // transactionAttempts bounds how often a transaction that lost against another
 // one (SQLSTATE class 40) runs again.
@@ -149,16 +178,21 @@ const transactionAttempts = 3
 // otherwise. It runs again when Postgres ended it in favour of another one, so
 // work does nothing that a rollback does not undo.
 func (d *DB) Do(ctx context.Context, work func(Tx) error) error {
-	pool, err := d.live()
-	if err != nil {
-		return err
-	}
 	for attempt := 1; ; attempt++ {
-		err = pgx.BeginFunc(ctx, pool, work)
+		err := d.once(ctx, work)
 		if code := Code(err); attempt == transactionAttempts || code != serializationFailure && code != deadlockDetected {
 			return err
 		}
 	}
+}
+
+func (d *DB) once(ctx context.Context, work func(Tx) error) error {
+	conn, err := patiently(ctx, d, func(pool *pgxpool.Pool) (*pgxpool.Conn, error) { return pool.Acquire(ctx) })
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	return pgx.BeginFunc(ctx, conn, work)
 }
 
 // One reads the only row of a query into a struct, by the names of its db tags.

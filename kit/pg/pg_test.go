@@ -184,3 +184,39 @@ func TestDo_RunsAgainAfterADeadlock(t *testing.T) {
 		t.Errorf("%v, %v: want 2 and 2", rows, err)
 	}
 }
+
+// Where the role may have fewer connections than the pool wants, calls wait for
+// those that are there instead of failing.
+func TestDB_WaitsWhileTheRoleHasAsManyAsItMay(t *testing.T) {
+	owner := servicestest.Cluster(t)
+	admin, err := pgx.Connect(t.Context(), owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(context.Background())
+	if _, err := admin.Exec(t.Context(), "create role fn_test login password 'p' connection limit 3"); err != nil {
+		t.Fatal(err)
+	}
+	u, _ := url.Parse(owner)
+	u.User = url.UserPassword("fn_test", "p")
+	var all sync.WaitGroup
+	d := open(t, u.String())
+	for i := range 30 {
+		all.Go(func() {
+			var n int
+			var err error
+			switch i % 3 {
+			case 0:
+				err = d.QueryRow(t.Context(), "select 1 from pg_sleep(0.01)").Scan(&n)
+			case 1:
+				_, err = d.Exec(t.Context(), "select pg_sleep(0.01)")
+			default:
+				err = d.Do(t.Context(), func(tx pg.Tx) error { return tx.QueryRow(t.Context(), "select 1").Scan(&n) })
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
