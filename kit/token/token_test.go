@@ -60,6 +60,32 @@ func TestSet_TwoKeysWhileRotating_B55(t *testing.T) {
 	}
 }
 
+// A token that is remembered still ends.
+func TestCheck_RememberedTokensEnd(t *testing.T) {
+	file := string(PublicSet(must(FromSeed(seed))))
+	clock := now
+	v := &Verifier{Issuer: "auth", Audience: "api", Keys: Set(func() (string, error) { return file, nil }), Now: func() time.Time { return clock }}
+	raw := must(Sign(must(FromSeed(seed)), Claims{Issuer: "auth", Audience: audience{"api"}, Subject: "u"}, now, 0))
+	for range 3 {
+		if _, err := v.Check(raw); err != nil {
+			t.Fatal(Reason(err))
+		}
+	}
+	if len(v.known.claims) != 1 {
+		t.Errorf("%d tokens are remembered", len(v.known.claims))
+	}
+	clock = now.Add(DefaultLifetime + Leeway + time.Second)
+	if _, err := v.Check(raw); err == nil {
+		t.Error("a token holds after its end")
+	}
+	for i := range maxKnown + 10 {
+		_, _ = v.Check(must(Sign(must(FromSeed(seed)), Claims{Issuer: "auth", Audience: audience{"api"}, Subject: "u" + string(rune('a'+i%26))}, clock, 0)))
+	}
+	if len(v.known.claims) > maxKnown {
+		t.Errorf("%d tokens are remembered", len(v.known.claims))
+	}
+}
+
 func TestKeys_TooShortOrOddAreRefused(t *testing.T) {
 	for _, s := range []string{"", "ab", strings.Repeat("zz", 32), strings.Repeat("ab", 33)} {
 		if _, err := FromSeed(s); err == nil || s != "" && strings.Contains(err.Error(), s) {
