@@ -83,7 +83,7 @@ func (st *store) start(ctx context.Context) (err error) {
 	if st.vault, err = secrets.Open(st.set.path("secrets")); err != nil {
 		return err
 	}
-	if err := eventKey(st.vault); err != nil {
+	if err := generateSecrets(st.vault); err != nil {
 		return err
 	}
 	if err := st.startRegistry(); err != nil {

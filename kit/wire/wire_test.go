@@ -80,7 +80,7 @@ func TestRetryAfterWhereItHelps(t *testing.T) {
 	}
 }
 
-func TestJSON(t *testing.T) {
+func TestJSON_B28(t *testing.T) {
 	w := httptest.NewRecorder()
 	if err := JSON(w, 201, map[string]string{"a": "<&>"}); err != nil || w.Code != 201 || w.Body.String() != "{\"a\":\"<&>\"}\n" ||
 		w.Header().Get("Content-Type") != "application/json" {
