@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"github.com/openfaas/faas-provider/types"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"fnstore/kit/caller"
 	"fnstore/kit/queue"
 	"fnstore/kit/queue/lease"
 	"fnstore/runtime/gateway"
 	"fnstore/runtime/logs"
+	"fnstore/runtime/queueapi"
 	"fnstore/runtime/ui"
 )
 
@@ -35,6 +37,7 @@ func (st *store) startGateway(written *logs.Store) error {
 		return err
 	}
 	st.gatewayAddr, st.metricsAddr = main.Addr().String(), metrics.Addr().String()
+	numbers := queueapi.NewNumbers(st.pool)
 	var g *gateway.Gateway
 	page, err := ui.New(ui.Config{
 		Functions: func(ctx context.Context) ([]types.FunctionStatus, error) { return g.Functions(ctx) },
@@ -52,6 +55,7 @@ func (st *store) startGateway(written *logs.Store) error {
 			}
 			return err
 		},
+		Queue:   queueapi.Routes("/ui", st.queueConfig(), numbers),
 		Version: version,
 	})
 	if err != nil {
@@ -61,7 +65,8 @@ func (st *store) startGateway(written *logs.Store) error {
 	g = gateway.New(gateway.Config{
 		Provider: changing{st.functions, &st.changes},
 		Secrets:  st.vault, Logs: written, User: adminUser, Password: password,
-		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: append(queueRoutes(st.pool), st.changes.telling(versionRoutes(st.functions))...),
+		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: append(st.queueRoutes(numbers), st.changes.telling(versionRoutes(st.functions))...),
+		Metrics: []prometheus.Collector{queueapi.Collector(numbers, metricsLabel)},
 		Enqueue: st.startSender(),
 		Cancel: func(ctx context.Context, callID string) (bool, error) {
 			return lease.Open(st.pool).Cancel(ctx, callID)

@@ -17,6 +17,7 @@ import (
 	"fnstore/kit/queue"
 	"fnstore/kit/s3"
 	"fnstore/kit/wire"
+	"fnstore/runtime/queueapi"
 )
 
 // Config is what the page shows and what it acts with.
@@ -33,6 +34,10 @@ type Config struct {
 	// Sign proves on h that an operator makes the call; target is the path
 	// with its query. Nil leaves calls unsigned.
 	Sign func(h http.Header, method, target string, body []byte) error
+
+	// Queue are the routes that show the queue and act on it, below /ui; nil for
+	// a page without them.
+	Queue []queueapi.Route
 
 	Version string // of fnstore
 }
@@ -78,6 +83,9 @@ func (p *pages) routes() http.Handler {
 	handle("POST /ui/photos", p.upload)
 	handle("GET /ui/photos/{call}", p.progress)
 	handle("GET /ui/thumbnails", p.thumbnail)
+	for _, r := range p.Queue {
+		handle(r.Method+" "+r.Path, r.Serve)
+	}
 	handle("/ui/", func(http.ResponseWriter, *http.Request) error {
 		return fault.New(fault.NotFound, "no_route", "there is nothing here; the page is at /ui/")
 	})
