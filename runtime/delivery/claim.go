@@ -18,12 +18,19 @@ func (d *Delivery) wanted(ctx context.Context) ([]lease.Want, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.names = d.names[:0]
+	known := make(map[string]bool, len(functions))
 	for _, f := range functions {
+		known[f.Name] = true
 		d.names = append(d.names, f.Name)
 		l := d.lane(f.Name)
 		l.Function = f
 		if n := l.room(); n > 0 {
 			want = append(want, lease.Want{Function: f.Name, Room: n})
+		}
+	}
+	for name, l := range d.lanes {
+		if !known[name] && l.held == 0 {
+			delete(d.lanes, name)
 		}
 	}
 	return want, nil

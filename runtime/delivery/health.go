@@ -31,10 +31,25 @@ type health struct {
 	retries float64            // that may be made while it fails
 	refill  time.Time          // when the reserve was last filled up
 	open    bool               // the circuit is open, for all this worker knows
+	opened  time.Time          // when this worker opened it, or saw a probe
 }
 
 func newHealth(now time.Time) *health {
 	return &health{failed: map[int64]struct{}{}, retries: retryReserve, refill: now}
+}
+
+// opening is how long after a circuit opened messages may still come that were
+// claimed before.
+const opening = time.Second
+
+// waits reports whether a message that is no probe has to wait for the circuit.
+// One that was claimed later shows that the circuit was closed since, by an
+// operator or another worker.
+func (h *health) waits(claimed time.Time) bool {
+	if h.open && claimed.After(h.opened.Add(opening)) {
+		h.ok()
+	}
+	return h.open
 }
 
 // mayRetry reports whether a message that was delivered before may be again, and
@@ -78,6 +93,6 @@ func (h *health) fail(id int64) (trips bool) {
 	if h.open || h.streak < tripAfter || len(h.failed) < tripMessages {
 		return false
 	}
-	h.open = true
+	h.open, h.opened = true, time.Now()
 	return true
 }

@@ -104,3 +104,25 @@ func TestHealth_AnHourOfFailure(t *testing.T) {
 	}
 	t.Logf("%d arrivals, %d calls", arrivals, calls)
 }
+
+// What was claimed before the circuit opened waits; what is claimed later, and
+// is no probe, shows that somebody closed it.
+func TestHealth_Resumed(t *testing.T) {
+	h := newHealth(time.Now())
+	for i := range int64(tripAfter) {
+		h.fail(i)
+	}
+	if !h.waits(time.Now()) {
+		t.Error("it is open")
+	}
+	if h.waits(time.Now().Add(2 * opening)) {
+		t.Error("it was resumed")
+	}
+	trips := false
+	for i := range int64(tripAfter) {
+		trips = h.fail(i)
+	}
+	if !trips {
+		t.Error("a function that still fails opens its circuit again")
+	}
+}

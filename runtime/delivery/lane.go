@@ -96,8 +96,10 @@ func (l *lane) admit(a *attempt, now time.Time) *lease.Outcome {
 	case a.Lost && a.Attempt > 2: // perhaps it is what ends the worker
 		o.Verdict, o.Free, o.Delay = lease.Retry, true, l.Retry.pause(a.Attempt-1)
 	case a.Probe:
-		l.health.open = true
+		l.health.open, l.health.opened = true, now
 		return nil
+	case l.health.waits(a.claimed): // leased before the circuit opened
+		o.Verdict, o.Free, o.Delay = lease.Retry, true, l.Retry.pause(1)
 	case a.Deliveries > 1 && !l.health.mayRetry(now):
 		o.Verdict, o.Free, o.Delay = lease.Retry, true, max(l.Retry.pause(a.Attempt-1), l.Retry.pause(4))
 	default:

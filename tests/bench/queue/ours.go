@@ -20,7 +20,8 @@ const fn = "hello"
 
 const submitters = 16
 
-var body = bytes.Repeat([]byte("x"), 200)
+// body is what the function takes, 200 bytes of it.
+var body = fmt.Appendf(nil, "%-200s", `{"name":"Ann"}`)
 
 // ours is the store's queue, as one who sends to it sees it.
 type ours struct {
@@ -45,13 +46,18 @@ func open(ctx context.Context, s *storetest.Store) (*ours, error) {
 	o := &ours{store: s, db: db, sender: queue.NewSender(db, nil, queue.Limits{}), told: make(chan struct{}, 1),
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: submitters}}}
 	go o.notify(ctx)
-	for {
+	for deadline := time.Now().Add(time.Minute); ; {
 		res, err := o.client.Post(s.URL+"/function/"+fn, "text/plain", bytes.NewReader(body))
 		if err == nil {
 			_ = res.Body.Close()
 			if res.StatusCode == http.StatusOK {
 				return o, nil
 			}
+			err = fmt.Errorf("the function answers %d", res.StatusCode)
+		}
+		if time.Now().After(deadline) {
+			db.Close()
+			return nil, err
 		}
 		select {
 		case <-ctx.Done():

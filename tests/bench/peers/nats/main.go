@@ -95,7 +95,7 @@ func run(ctx context.Context, url string, length time.Duration, submitters int) 
 		return err
 	}
 	defer consuming.Stop()
-	body := bytes.Repeat([]byte("x"), 200)
+	body := fmt.Appendf(nil, "%-200s", `{"name":"Ann"}`)
 	var (
 		all  sync.WaitGroup
 		mu   sync.Mutex

@@ -100,7 +100,7 @@ func run(ctx context.Context, postgres, url string, length time.Duration, submit
 	if err := client.Start(ctx); err != nil {
 		return err
 	}
-	body := bytes.Repeat([]byte("x"), 200)
+	body := fmt.Appendf(nil, "%-200s", `{"name":"Ann"}`)
 	var (
 		all  sync.WaitGroup
 		mu   sync.Mutex
