@@ -5,10 +5,12 @@ import (
 
 	"fnstore/kit/caller"
 	"fnstore/kit/queue"
+	"fnstore/runtime/callback"
 	"fnstore/runtime/delivery"
 )
 
 func (st *store) startDelivery(ctx context.Context) error {
+	st.callbacks.waiting = callback.NewWaiting(st.pool, st.callbacks.notify)
 	d, err := delivery.Open(ctx, delivery.Config{
 		Postgres: st.pg.URL(),
 		Gateway:  "http://" + st.gatewayAddr,
@@ -26,8 +28,9 @@ func (st *store) startDelivery(ctx context.Context) error {
 				}
 				functions[i] = delivery.Describe(f.Name, annotations, f.EnvVars)
 			}
-			return functions, nil
+			return st.callbacks.functions(ctx, functions), nil
 		},
+		Ended:    st.callbacks.ended,
 		Bodies:   st.bodies,
 		Deployed: st.deployed,
 		LastExit: st.functions.LastExit,

@@ -67,9 +67,15 @@ func (st *store) startGateway(written *logs.Store) error {
 		Secrets:  st.vault, Logs: written, User: adminUser, Password: password,
 		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: append(st.queueRoutes(numbers), st.changes.telling(versionRoutes(st.functions))...),
 		Metrics: []prometheus.Collector{queueapi.Collector(numbers, metricsLabel)},
-		Enqueue: st.startSender(),
+		Enqueue: st.startSender(), Callback: st.callbacks.hosts.Check,
 		Cancel: func(ctx context.Context, callID string) (bool, error) {
-			return lease.Open(st.pool).Cancel(ctx, callID)
+			q := lease.Open(st.pool)
+			q.OnEnd(st.callbacks.ended)
+			found, err := q.Cancel(ctx, callID)
+			if d := st.delivery.Load(); found && d != nil {
+				d.Announce() // there may be a callback
+			}
+			return found, err
 		},
 	})
 	st.serve(gateway.CutStalled(gateway.Limit(main, gateway.MaxConns, gateway.MaxConnsPerIP), gateway.DefaultStall), "gateway", g)

@@ -7,6 +7,7 @@ import (
 
 	"fnstore/kit/queue"
 	"fnstore/kit/wire"
+	"fnstore/runtime/callback"
 	"fnstore/runtime/gateway"
 	"fnstore/runtime/queueapi"
 )
@@ -17,11 +18,15 @@ func (st *store) queueConfig() queueapi.Config {
 		DB:     st.pool,
 		Bodies: st.bodies,
 		Exists: func(ctx context.Context, function string) error {
+			if strings.HasPrefix(function, callback.Prefix) {
+				return nil
+			}
 			_, err := st.functions.Get(ctx, function)
 			return err
 		},
 		Changed: func() {
-			if d := st.delivery.Load(); d != nil {
+			if d := st.delivery.Load(); d != nil { // what it needs is there, too
+				st.callbacks.waiting.Look()
 				d.Announce()
 			}
 		},

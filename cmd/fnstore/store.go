@@ -46,7 +46,8 @@ type store struct {
 	functions    *provider.Provider
 	changes      changes
 	delivery     atomic.Pointer[delivery.Delivery] // nil until it starts
-	bodies       queue.Bodies                      // of long messages; nil: they stay in their rows
+	callbacks    callbacks
+	bodies       queue.Bodies // of long messages; nil: they stay in their rows
 	gatewayAddr  string
 	metricsAddr  string
 
@@ -72,6 +73,9 @@ func (st *store) start(ctx context.Context) (err error) {
 		return err
 	}
 	if err := eventKey(st.vault); err != nil {
+		return err
+	}
+	if err := st.openCallbacks(); err != nil {
 		return err
 	}
 	if err := st.startRegistry(); err != nil {

@@ -66,9 +66,11 @@ type Config struct {
 	// the messages with a call id that wait, and reports whether there were any.
 	Enqueue func(context.Context, queue.New) (queue.Accepted, error)
 	Cancel  func(ctx context.Context, callID string) (bool, error)
-	UI      http.Handler           // serves /ui/, behind the same password; nil for none
-	System  []Route                // further routes under /system
-	Metrics []prometheus.Collector // further ones for the metrics port
+	// Callback refuses what X-Callback-Url may not name; nil refuses all.
+	Callback func(url string) error
+	UI       http.Handler           // serves /ui/, behind the same password; nil for none
+	System   []Route                // further routes under /system
+	Metrics  []prometheus.Collector // further ones for the metrics port
 }
 
 // Route is an operator's route that another part of the runtime serves.
