@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,7 +29,7 @@ func (st *store) startObjects(ctx context.Context) error {
 		return err
 	}
 	st.objects, err = objects.Open(ctx, objects.Config{
-		Pool: st.pool, Dir: st.set.path("objects"), Domains: strings.FieldsFunc(st.set.S3Domain, func(r rune) bool { return r == ',' }), Keys: keys,
+		Pool: st.pool, Dir: st.set.path("objects"), Keys: keys,
 		OnChange: func(ctx context.Context, tx pgx.Tx, ev objects.Event) error {
 			o := hook.Object{
 				Event: ev.Name, Source: "fnstore:s3", Bucket: ev.Bucket, Key: ev.Key, ETag: ev.ETag,
@@ -47,6 +46,7 @@ func (st *store) startObjects(ctx context.Context) error {
 				d.Announce()
 			}
 		},
+		Domains: st.set.s3Domains(),
 	})
 	if err != nil {
 		_ = l.Close()

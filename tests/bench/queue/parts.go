@@ -82,7 +82,7 @@ func (o *ours) rate(ctx context.Context, n int) (float64, error) {
 	if _, err := circuit.Resume(ctx, o.db, fn); err != nil {
 		return 0, err
 	}
-	for now := before; now < before+n; time.Sleep(20 * time.Millisecond) {
+	for now := before; now < before+n; time.Sleep(100 * time.Millisecond) {
 		if now, err = count(); err != nil {
 			return 0, err
 		}
@@ -154,6 +154,7 @@ func held(ctx context.Context, o *ours, set settings) error {
 			return err
 		}
 		total += last.n
+		fmt.Printf("%s: beside a transaction that is open for %.0f s: %.0f/s, %d messages\n", section, time.Since(begun).Seconds(), last.rate(), total)
 	}
 	report.Print(os.Stdout, report.Row{Section: section, What: fmt.Sprintf("rate beside a transaction that is open for %s of the rate before", set.held), Got: last.rate() / before.rate(), Unit: "×", Least: true, Bar: 0.7,
 		Note: fmt.Sprintf("%.0f/s at the end against %.0f/s, %d messages done meanwhile", last.rate(), before.rate(), total)})
