@@ -55,6 +55,7 @@ func (st *store) startGateway(written *logs.Store) error {
 			}
 			return err
 		},
+		Queues:  numbers.Stopped,
 		Queue:   queueapi.Routes("/ui", st.queueConfig(), numbers),
 		Version: version,
 	})

@@ -131,7 +131,7 @@ func (r *rig) dead(t *testing.T, fn string) (code, reason string) {
 
 func (r *rig) name() string { return callback.Prefix + r.receiver.URL }
 
-func TestCallback_HeadersAndSignature(t *testing.T) {
+func TestCallback_HeadersAndSignature_R82(t *testing.T) {
 	r := open(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Own", "1")
 		w.Header().Set("Content-Type", "text/x")

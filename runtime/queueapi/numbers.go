@@ -70,3 +70,16 @@ func (n *Numbers) forget() {
 	defer n.mu.Unlock()
 	n.at = time.Time{}
 }
+
+// Stopped gives the functions whose messages do not flow, each open or paused.
+func (n *Numbers) Stopped(ctx context.Context) (map[string]string, error) {
+	circuits, err := circuit.List(ctx, n.db)
+	if err != nil {
+		return nil, err
+	}
+	of := map[string]string{}
+	for _, c := range circuits {
+		of[c.Function] = string(c.State)
+	}
+	return of, nil
+}

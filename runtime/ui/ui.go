@@ -38,6 +38,9 @@ type Config struct {
 	// Queue are the routes that show the queue and act on it, below /ui; nil for
 	// a page without them.
 	Queue []queueapi.Route
+	// Queues gives the functions whose messages do not flow, and whether they are
+	// open or paused (see queue/circuit); nil where nobody knows.
+	Queues func(context.Context) (map[string]string, error)
 
 	Version string // of fnstore
 }
@@ -83,6 +86,9 @@ func (p *pages) routes() http.Handler {
 	handle("POST /ui/photos", p.upload)
 	handle("GET /ui/photos/{call}", p.progress)
 	handle("GET /ui/thumbnails", p.thumbnail)
+	if p.Queue != nil {
+		handle("GET /ui/messages", p.messages)
+	}
 	for _, r := range p.Queue {
 		handle(r.Method+" "+r.Path, r.Serve)
 	}
