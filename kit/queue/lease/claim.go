@@ -69,7 +69,7 @@ func (q *Queue) remember(want []Want, since []time.Time, list []claimed, begun t
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.marks.saw(list[0].now, list[0].xmin, list[0].xmax)
+	q.marks.saw(list[0].now, list[0].xmin, list[0].xid)
 	for i, w := range want {
 		f, ok := of[w.Function]
 		if !ok || f.probe {
@@ -122,13 +122,13 @@ returning m.id, m.fn, m.grp, m.method, m.path, m.headers, m.body, m.body_ref, m.
           m.created_at, m.deadline, m.attempt, m.deliveries, m.first_at, m.fence, pick.probe, pick.lost,
           (extract(epoch from clock_timestamp() - m.first_at) * 1e6)::bigint,
           pick.visible_at, now(),
-          pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint`
+          pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_current_xact_id()::text::bigint`
 
 // claimed is a message and what its claim saw.
 type claimed struct {
 	Message
-	was, now   time.Time
-	xmin, xmax int64
+	was, now  time.Time
+	xmin, xid int64
 }
 
 func scanClaimed(row pgx.CollectableRow) (c claimed, err error) {
@@ -141,7 +141,7 @@ func scanClaimed(row pgx.CollectableRow) (c claimed, err error) {
 	m := &c.Message
 	err = row.Scan(&m.ID, &m.Function, &group, &m.Method, &m.Path, &headers, &m.Body, &ref, &m.CallID, &callback,
 		&m.Trusted, &m.CreatedAt, &deadline, &m.Attempt, &m.Deliveries, &m.FirstAt, &m.Fence, &m.Probe, &m.Lost, &age,
-		&c.was, &c.now, &c.xmin, &c.xmax)
+		&c.was, &c.now, &c.xmin, &c.xid)
 	if err != nil {
 		return c, err
 	}
