@@ -117,7 +117,7 @@ func TestMessages_EveryControlHasANameAndNothingSticksOut(t *testing.T) {
 	if len(nameless) > 0 {
 		t.Errorf("without a label: %v", nameless)
 	}
-	for _, width := range []int64{320, 400, 768} {
+	for _, width := range []int64{320, 768, 400} {
 		do(t, tab, chromedp.EmulateViewport(width, 800, chromedp.EmulateMobile))
 		if wide := ask[int64](t, tab, `document.documentElement.scrollWidth`); wide > width {
 			t.Errorf("the page is %d wide at %d", wide, width)

@@ -97,8 +97,8 @@ function choice() {
 
 function scope() {
   const n = chosen().length;
-  const all = Object.keys(filter).length > 0 ? "all that match" : "all there are";
-  $("scope").textContent = n === 0 ? `None is chosen: ${all} are meant.` : n === 1 ? "1 is chosen." : `${n} are chosen.`;
+  const all = Object.keys(filter).length > 0 ? "all that match" : "all dead letters";
+  $("scope").textContent = n === 0 ? `None is chosen: the buttons act on ${all}.` : n === 1 ? "1 is chosen." : `${n} are chosen.`;
 }
 
 // act asks how many there are, then the person, and then begins.
