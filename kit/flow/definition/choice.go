@@ -114,7 +114,7 @@ func (p *parser) condition(n node, r *Rule) {
 		return
 	}
 	s, _ := v.(string)
-	if _, isQuery := query.Source(strings.TrimSpace(s)); !isQuery {
+	if _, isQuery := query.Source(s); !isQuery {
 		p.say(Schema, n.at("Condition"), "Condition must be true, false or an expression of the form {%% … %%}")
 		return
 	}

@@ -13,6 +13,7 @@ const (
 	MissingTarget    = "MISSING_TRANSITION_TARGET"
 	DuplicateState   = "DUPLICATE_STATE_NAME"
 	TooLarge         = "DEFINITION_TOO_LARGE"
+	NotDistributed   = "NOT_DISTRIBUTED"
 	CatchNeverUsed   = "CATCH_NEVER_MATCHES"
 	RetryBeforeCatch = "RETRY_DELAYS_CATCH"
 	RetryUnsafe      = "RETRY_NOT_IDEMPOTENT"

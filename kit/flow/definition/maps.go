@@ -42,7 +42,7 @@ func (p *parser) mapState(n node, s *State, language string) {
 	if !m.Distributed {
 		for _, f := range []string{"ItemReader", "ItemBatcher", "ResultWriter", "Label", "ToleratedFailureCount", "ToleratedFailureCountPath", "ToleratedFailurePercentage", "ToleratedFailurePercentagePath"} {
 			if n.Has(f) {
-				p.say(Schema, n.at(f), "%s needs a Map in the mode DISTRIBUTED", f)
+				p.warn(NotDistributed, n.at(f), "%s is for a Map in the mode DISTRIBUTED", f)
 			}
 		}
 	}

@@ -230,7 +230,7 @@ func (p *parser) transitions(m *Machine, n, states node) {
 		}
 	}
 	if !ends && len(m.Order) > 0 {
-		p.warn(NoEnd, states.pointer, "no state ends the machine: it runs until it is stopped or its history is full")
+		p.say(NoEnd, states.pointer, "no state ends the machine: one needs End: true or the type Succeed or Fail")
 	}
 }
 

@@ -171,12 +171,17 @@ func (p *parser) assign(n node) *Value {
 	return p.value(n, "Assign")
 }
 
+var alias = regexp.MustCompile(`^(\$LATEST|[a-zA-Z0-9_-]+)(\.waitForTaskToken)?$`)
+
 func (p *parser) task(n node, s *State) {
 	if s.Resource = p.str(n, "Resource", true); strings.ContainsAny(s.Resource, " \t\n") {
 		p.say(Schema, n.at("Resource"), "Resource must be an ARN or the name of a function")
 	}
 	if strings.HasPrefix(s.Resource, "arn:") && strings.Count(s.Resource, ":") < 5 {
 		p.say(Schema, n.at("Resource"), "%q is not an ARN", s.Resource)
+	}
+	if part := strings.Split(s.Resource, ":"); strings.HasPrefix(s.Resource, "arn:") && len(part) > 7 && part[2] == "lambda" && !alias.MatchString(part[7]) {
+		p.say(Schema, n.at("Resource"), "%q is not the version or alias of a function", part[7])
 	}
 	s.TimeoutSeconds = p.scalar(n, "TimeoutSeconds", between(1, maxSeconds))
 	s.HeartbeatSeconds = p.scalar(n, "HeartbeatSeconds", between(1, maxSeconds))
@@ -187,10 +192,7 @@ func (p *parser) task(n node, s *State) {
 			p.say(Schema, n.at("HeartbeatSeconds"), "HeartbeatSeconds must be less than TimeoutSeconds")
 		}
 	}
-	if c, ok := p.object(n, "Credentials"); ok {
-		if !c.Has("RoleArn") && !c.Has("RoleArn.$") {
-			p.say(Schema, c.pointer, "Credentials needs RoleArn or RoleArn.$")
-		}
+	if _, ok := p.object(n, "Credentials"); ok {
 		s.Credentials = p.value(n, "Credentials")
 	}
 }

@@ -154,6 +154,9 @@ func (p *parser) call(depth int) (*Expression, error) {
 		if err != nil {
 			return nil, err
 		}
+		if _, isNumber := a.lit.(json.Number); strings.HasPrefix(name, "States.Math") && a.path == nil && a.call == nil && !isNumber {
+			return nil, p.fail("%s takes numbers, not %s,", name, a.text)
+		}
 		if s, ok := a.lit.(string); ok && !(name == "States.Format" && len(c.args) == 0) {
 			a.lit = unescape.Replace(s)
 		}

@@ -85,7 +85,7 @@ func parse(l Language, v any, pointer string, errs *[]*TemplateError) *Template 
 	switch v := v.(type) {
 	case string:
 		trimmed := strings.TrimSpace(v)
-		source, ok := Source(trimmed)
+		source, ok := Source(v)
 		switch {
 		case ok && l == nil:
 			*errs = append(*errs, &TemplateError{pointer, errors.New("no language for expressions was given")})
@@ -97,7 +97,7 @@ func parse(l Language, v any, pointer string, errs *[]*TemplateError) *Template 
 			}
 			return &Template{expression: x, source: source}
 		case strings.HasPrefix(trimmed, "{%") || strings.HasSuffix(trimmed, "%}"):
-			*errs = append(*errs, &TemplateError{pointer, errors.New("an expression begins with {% and ends with %}")})
+			*errs = append(*errs, &TemplateError{pointer, errors.New("an expression begins with {% and ends with %}, without spaces around it")})
 		}
 	case *value.Object:
 		t.object = true
