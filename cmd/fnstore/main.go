@@ -42,6 +42,7 @@ type commands struct {
 	Store    storeCmd    `cmd:"" help:"Print the store manifest of the stack file's functions, for faas-cli store --url."`
 	Dlq      dlqCmd      `cmd:"" help:"Look at dead letters: messages that were given up."`
 	S3       s3Cmd       `cmd:"" name:"s3" help:"Put, get and list objects."`
+	Workflow workflowCmd `cmd:"" help:"Check, draw and try out workflows in the Amazon States Language."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 

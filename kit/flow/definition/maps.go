@@ -26,7 +26,7 @@ func (p *parser) mapState(n node, s *State, language string) {
 	s.Payload = nil
 	if p.jsonata {
 		m.Items = p.scalar(n, "Items", isArray)
-	} else if v, ok := n.Get("ItemsPath"); ok && v != nil {
+	} else if n.Has("ItemsPath") {
 		m.Items = p.itemsPath(n)
 	}
 	m.MaxConcurrency = p.scalar(n, "MaxConcurrency", between(0, maxSeconds))
