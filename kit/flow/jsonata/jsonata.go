@@ -10,7 +10,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/recolabs/gnata"
@@ -65,22 +67,56 @@ func (Language) Compile(source string) (query.Expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &expression{x, special.MatchString(source)}, nil
+	return &expression{x, special.MatchString(source), mentioned(source)}, nil
+}
+
+var (
+	variable = regexp.MustCompile(`\$([\p{L}_][\p{L}\p{N}_]*)`)
+	member   = regexp.MustCompile(`\$states\b(?:\s*\.\s*([A-Za-z]+)\b)?`)
+)
+
+// mentioned are the variables and members of $states ("states.input") in an
+// expression; "states" itself is there if all members may be read. What is not
+// mentioned need not be made ready.
+func mentioned(source string) map[string]bool {
+	names := map[string]bool{}
+	for _, m := range variable.FindAllStringSubmatch(source, -1) {
+		if m[1] != "states" {
+			names[m[1]] = true
+		}
+	}
+	for _, m := range member.FindAllStringSubmatch(source, -1) {
+		if m[1] == "" {
+			names["states"] = true
+		} else {
+			names["states."+m[1]] = true
+		}
+	}
+	return names
 }
 
 type expression struct {
 	compiled *gnata.Expression
 	special  bool
+	names    map[string]bool
 }
 
 // Eval evaluates the expression.
 func (x *expression) Eval(e query.Env) (any, error) {
 	vars := map[string]any{}
 	for name, v := range e.Variables.All() {
-		vars[name] = inner(v)
+		if x.names[name] {
+			vars[name] = inner(v)
+		}
+	}
+	states := &value.Object{}
+	for name, v := range e.States.All() {
+		if x.names["states"] || x.names["states."+name] {
+			states.Set(name, v)
+		}
 	}
 	if e.States != nil {
-		vars["states"] = inner(e.States)
+		vars["states"] = inner(states)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), DefaultTimeout)
 	defer cancel()
@@ -115,11 +151,52 @@ func inner(v any) any {
 	return got
 }
 
+// ordered is what the evaluator's own objects can do.
+type ordered interface {
+	Keys() []string
+	Get(string) (any, bool)
+}
+
 // outer is a result as a value. A function is none.
 func outer(v any) (any, error) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return nil, fmt.Errorf("the result is not JSON: %w", err)
+	switch v := v.(type) {
+	case nil, bool, string, json.Number:
+		return v, nil
+	case float64:
+		return value.Float(v), nil
+	case []any:
+		list := make([]any, len(v))
+		for i, e := range v {
+			var err error
+			if list[i], err = outer(e); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	case map[string]any:
+		return outerObject(slices.Sorted(maps.Keys(v)), func(k string) (any, bool) { return v[k], true })
+	case ordered:
+		return outerObject(v.Keys(), v.Get)
 	}
-	return value.Decode(text)
+	if gnata.IsNull(v) {
+		return nil, nil
+	}
+	switch n := gnata.NormalizeValue(v).(type) { // a sequence within the result
+	case []any, map[string]any:
+		return outer(n)
+	}
+	return nil, errors.New("the result is a function, which is not JSON")
+}
+
+func outerObject(keys []string, get func(string) (any, bool)) (any, error) {
+	o := &value.Object{}
+	for _, k := range keys {
+		v, _ := get(k)
+		sub, err := outer(v)
+		if err != nil {
+			return nil, err
+		}
+		o.Set(k, sub)
+	}
+	return o, nil
 }

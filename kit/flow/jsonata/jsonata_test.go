@@ -26,7 +26,7 @@ func TestEval(t *testing.T) {
 		"$states.input":                        `{"b":1,"a":[100.10,9007199254740993]}`,
 		"$v + 1":                               "8",
 		"$states.input.a[1]":                   "9007199254740993",
-		"$map($states.input.a, $string)":       `["100.1","9007199254740993"]`,
+		"$map($states.input.a, $string)":       `["100.10","9007199254740993"]`,
 		"$millis()":                            "1767225600000",
 		"$random() < 1 and $length($uuid())>0": "true",
 		"$states.input.{'k': b, 'j': null}":    `{"k":1,"j":null}`,
