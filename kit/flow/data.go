@@ -114,6 +114,8 @@ func (d *data) pathFailure(err error, from any) *failure {
 	switch {
 	case errors.As(err, &call):
 		return d.failure(errIntrinsic, call.Error())
+	case errors.As(err, &missing) && from == nil:
+		return d.runtime("Unable to apply Path transformation to null or empty input.")
 	case errors.As(err, &missing) && errors.As(err, &field):
 		return d.runtime("The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'", missing.Path, field.Field, value.Text(from))
 	}
