@@ -327,6 +327,6 @@ func (r *run) forkFailed(f *Frame, s *definition.State, fail *failure) {
 	if s.Map != nil && s.Map.Distributed {
 		r.history(f, "MapRunFailed", errorDetails(fail.name, fail.cause))
 	}
-	r.history(f, s.Type+"StateFailed", errorDetails(fail.name, fail.cause))
+	r.history(f, s.Type+"StateFailed", &value.Object{})
 	r.fail(f, s, fail)
 }

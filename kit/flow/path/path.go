@@ -110,15 +110,18 @@ func (p *Path) in(from any) (any, error) {
 func walk(steps []step, from any, e *eval) ([]any, error) {
 	list := []any{from}
 	many := false
-	for _, s := range steps {
+	for i, s := range steps {
 		var next []any
 		for _, v := range list {
 			if err := e.visit(); err != nil {
 				return nil, err
 			}
 			got, err := s.apply(v, e, next)
-			if _, missing := err.(*MissingError); missing && many {
-				continue
+			if m, missing := err.(*MissingError); missing {
+				if many {
+					continue
+				}
+				m.explain(steps, i)
 			}
 			if err != nil {
 				return nil, err
@@ -129,4 +132,24 @@ func walk(steps []step, from any, e *eval) ([]any, error) {
 		many = many || !s.definite()
 	}
 	return list, nil
+}
+
+// explain says in Jayway's words where a definite path ended, if the step did
+// not.
+func (m *MissingError) explain(steps []step, at int) {
+	if m.Reason != "" {
+		return
+	}
+	m.Reason = "No results for path: $"
+	if _, property := steps[at].(names); property && at < len(steps)-1 {
+		m.Reason = "Missing property in path $"
+	}
+	for _, s := range steps[:at+1] {
+		switch s := s.(type) {
+		case names:
+			m.Reason += "['" + s.list[0] + "']"
+		case indexes:
+			m.Reason += fmt.Sprintf("[%d]", s[0])
+		}
+	}
 }

@@ -23,7 +23,7 @@ func (s names) apply(v any, e *eval, out []any) ([]any, error) {
 	if len(s.list) == 1 {
 		got, ok := o.Get(s.list[0])
 		if !ok {
-			return out, &MissingError{Reason: "No results for path: $['" + s.list[0] + "']"}
+			return out, &MissingError{}
 		}
 		return append(out, got), nil
 	}
@@ -50,7 +50,7 @@ func (s indexes) definite() bool { return len(s) == 1 }
 func (s indexes) apply(v any, e *eval, out []any) ([]any, error) {
 	list, ok := v.([]any)
 	if !ok {
-		return out, &MissingError{Reason: fmt.Sprintf("Filter: [%d] can only be applied to arrays", s[0])}
+		return out, &MissingError{Reason: fmt.Sprintf("Filter: [%d] can only be applied to arrays. Current context is: %s", s[0], value.Text(v))}
 	}
 	for _, i := range s {
 		at := i
@@ -59,7 +59,7 @@ func (s indexes) apply(v any, e *eval, out []any) ([]any, error) {
 		}
 		if at < 0 || at >= len(list) {
 			if len(s) == 1 {
-				return out, &MissingError{Reason: fmt.Sprintf("Index out of bounds: [%d]", i)}
+				return out, &MissingError{}
 			}
 			continue
 		}
