@@ -61,10 +61,12 @@ func (p *parser) catchers(n node) (list []Catcher) {
 		p.only(n, "a Catcher", fields...)
 		c := Catcher{ErrorEquals: p.errorEquals(n, i == of-1), Next: p.str(n, "Next", true)}
 		c.ResultPath = p.path(n, "ResultPath", true)
+		p.extra = "errorOutput"
 		c.Assign = p.assign(n)
 		if p.jsonata {
 			c.Output = p.value(n, "Output")
 		}
+		p.extra = ""
 		list = append(list, c)
 	})
 	return list

@@ -58,7 +58,8 @@ type parser struct {
 	issues   Issues
 	names    map[string]string // where each state's name was used first
 	pointers map[*State]string
-	jsonata  bool // the language of the state being read
+	jsonata  bool   // the language of the state being read
+	extra    string // the member that $states has beside input and context
 }
 
 func (p *parser) say(code, pointer, format string, args ...any) {
@@ -268,6 +269,7 @@ func (p *parser) value(n node, field string) *Value {
 			p.say(Schema, n.at(field)+e.Pointer, "the JSONata expression cannot be used: %v", e.Err)
 		}
 		out.Query = t
+		p.members(t, n.at(field))
 		return out
 	}
 	t, errs := intrinsic.ParseTemplate(v)
@@ -340,6 +342,7 @@ func (p *parser) scalar(n node, field string, check func(v any) string) *Scalar 
 		}
 		if !t.Constant() {
 			out.Query = t
+			p.members(t, n.at(field))
 			return out
 		}
 	}

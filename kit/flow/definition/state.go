@@ -96,7 +96,11 @@ func (p *parser) state(n node, name, language string) *State {
 	s.InputPath = p.path(n, "InputPath", false)
 	s.OutputPath = p.path(n, "OutputPath", false)
 	s.ResultPath = p.path(n, "ResultPath", true)
+	if s.Type == "Task" || s.Type == "Parallel" || s.Type == "Map" {
+		p.extra = "result"
+	}
 	s.Output, s.Assign = p.value(n, "Output"), p.assign(n)
+	p.extra = ""
 	s.ResultSelector = p.value(n, "ResultSelector")
 	if s.Payload = p.value(n, "Parameters"); s.Payload == nil {
 		s.Payload = p.value(n, "Arguments")

@@ -133,6 +133,19 @@ func (t *Template) Constant() bool { return !t.dynamic() }
 // Expression is the source if the whole template is one expression.
 func (t *Template) Expression() string { return t.source }
 
+// Expressions calls visit with every expression and where it is in the template
+// (RFC 6901).
+func (t *Template) Expressions(visit func(pointer, source string)) { t.each("", visit) }
+
+func (t *Template) each(pointer string, visit func(pointer, source string)) {
+	if t.expression != nil {
+		visit(pointer, t.source)
+	}
+	for i, sub := range t.subs {
+		sub.each(pointer+"/"+value.Escape(t.names[i]), visit)
+	}
+}
+
 // Eval fills the template. The error is a *FieldError.
 func (t *Template) Eval(e Env) (any, error) { return t.eval(e, "") }
 
