@@ -78,7 +78,7 @@ func steps(t *testing.T, db *pgxpool.Pool) {
 	t.Cleanup(func() { cancel(); <-done })
 }
 
-func command(t *testing.T, ctx context.Context, args ...string) (string, error) {
+func runCommand(t *testing.T, ctx context.Context, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
 	err := run(ctx, args, strings.NewReader(""), &out)
@@ -87,21 +87,21 @@ func command(t *testing.T, ctx context.Context, args ...string) (string, error) 
 
 func TestDlq_ListShowDryRun_R42(t *testing.T) {
 	withLetters(t, 3, func() {})
-	out, err := command(t, t.Context(), "dlq", "list", "f", "--newer", "1h", "-n", "2")
+	out, err := runCommand(t, t.Context(), "dlq", "list", "f", "--newer", "1h", "-n", "2")
 	if err != nil || !strings.Contains(out, "status_500") || !strings.Contains(out, "no luck") || !strings.Contains(out, "--after") {
 		t.Errorf("%s %v", out, err)
 	}
 	id := regexp.MustCompile(`(?m)^\d+`).FindString(out)
-	if out, err = command(t, t.Context(), "dlq", "show", id); err != nil || !strings.Contains(out, "what it said") || !strings.Contains(out, "ATTEMPT") {
+	if out, err = runCommand(t, t.Context(), "dlq", "show", id); err != nil || !strings.Contains(out, "what it said") || !strings.Contains(out, "ATTEMPT") {
 		t.Errorf("%s %v", out, err)
 	}
-	if out, err = command(t, t.Context(), "dlq", "show", "--raw", id); err != nil || out != "what it said" {
+	if out, err = runCommand(t, t.Context(), "dlq", "show", "--raw", id); err != nil || out != "what it said" {
 		t.Errorf("%q %v", out, err)
 	}
-	if out, err = command(t, t.Context(), "dlq", "purge", "--function", "f", "--code", "status_500", "--dry-run"); err != nil || out != "3 dead letters\n" {
+	if out, err = runCommand(t, t.Context(), "dlq", "purge", "--function", "f", "--code", "status_500", "--dry-run"); err != nil || out != "3 dead letters\n" {
 		t.Errorf("%q %v", out, err)
 	}
-	if _, err = command(t, t.Context(), "dlq", "purge"); err == nil || !strings.Contains(err.Error(), "no_filter") {
+	if _, err = runCommand(t, t.Context(), "dlq", "purge"); err == nil || !strings.Contains(err.Error(), "no_filter") {
 		t.Errorf("purge of nothing in particular: %v", err)
 	}
 }
@@ -109,7 +109,7 @@ func TestDlq_ListShowDryRun_R42(t *testing.T) {
 func TestDlq_RetryFollowsItsJob_R42(t *testing.T) {
 	db := withLetters(t, 20, func() {})
 	steps(t, db)
-	out, err := command(t, t.Context(), "dlq", "retry", "--all", "--rate", "1000")
+	out, err := runCommand(t, t.Context(), "dlq", "retry", "--all", "--rate", "1000")
 	if err != nil || !strings.Contains(out, "done, 20 of 20") {
 		t.Errorf("%s %v", out, err)
 	}
@@ -122,7 +122,7 @@ func TestDlq_RetryFollowsItsJob_R42(t *testing.T) {
 func TestDlq_InterruptLeavesTheJob(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	db := withLetters(t, 20, cancel)
-	out, err := command(t, ctx, "dlq", "purge", "--all", "--rate", "5")
+	out, err := runCommand(t, ctx, "dlq", "purge", "--all", "--rate", "5")
 	if ctx.Err() == nil {
 		t.Fatalf("it ended by itself: %s %v", out, err)
 	}
@@ -133,14 +133,14 @@ func TestDlq_InterruptLeavesTheJob(t *testing.T) {
 	if follow := fmt.Sprintf("fnstore dlq follow %d", jobs[0].ID); !errors.Is(err, errQuiet) || !strings.Contains(out, follow) {
 		t.Errorf("%s %v", out, err)
 	}
-	if out, err = command(t, t.Context(), "dlq", "jobs"); err != nil || !strings.Contains(out, "running") {
+	if out, err = runCommand(t, t.Context(), "dlq", "jobs"); err != nil || !strings.Contains(out, "running") {
 		t.Errorf("%s %v", out, err)
 	}
 	steps(t, db)
-	if out, err = command(t, t.Context(), "dlq", "cancel", fmt.Sprint(jobs[0].ID)); err != nil || !strings.Contains(out, "is cancelled") {
+	if out, err = runCommand(t, t.Context(), "dlq", "cancel", fmt.Sprint(jobs[0].ID)); err != nil || !strings.Contains(out, "is cancelled") {
 		t.Errorf("%s %v", out, err)
 	}
-	if out, err = command(t, t.Context(), "dlq", "follow", fmt.Sprint(jobs[0].ID)); err == nil || !strings.Contains(err.Error(), "cancelled") {
+	if out, err = runCommand(t, t.Context(), "dlq", "follow", fmt.Sprint(jobs[0].ID)); err == nil || !strings.Contains(err.Error(), "cancelled") {
 		t.Errorf("%s %v", out, err)
 	}
 }

@@ -47,6 +47,7 @@ type commands struct {
 	Schedules schedulesCmd `cmd:"" help:"List, run, pause and resume the functions' schedules."`
 	Publish   publishCmd   `cmd:"" help:"Publish to a topic; the body comes from standard input."`
 	Events    eventsCmd    `cmd:"" help:"Connectors and delivery alone; the picture of events."`
+	Workflow  workflowCmd  `cmd:"" help:"Check, draw and try out workflows in the Amazon States Language."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
