@@ -67,7 +67,7 @@ func (cmd dlqListCmd) Run(ctx context.Context, s *settings, out io.Writer) error
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(t, "ID\tFUNCTION\tDIED\tATTEMPTS\tCODE\tREASON")
 	for _, l := range list {
-		fmt.Fprintf(t, "%d\t%s\t%s\t%d\t%s\t%s\n", l.ID, l.Function, local(l.DiedAt), l.Attempts, l.Code, shorten(l.Reason, 80))
+		fmt.Fprintf(t, "%d\t%s\t%s\t%d\t%s\t%s\n", l.ID, l.Function, localTime(l.DiedAt), l.Attempts, l.Code, shorten(l.Reason, 80))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -118,7 +118,7 @@ func (cmd dlqShowCmd) Run(ctx context.Context, s *settings, out io.Writer) error
 func printLetter(out io.Writer, l queueapi.Letter) error {
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintf(t, "ID\t%d\nFunction\t%s\nRequest\t%s %s\nCall\t%s\n", l.ID, l.Function, l.Method, l.Path, l.CallID)
-	fmt.Fprintf(t, "Accepted\t%s\nDied\t%s\nCode\t%s\nReason\t%s\n", local(l.CreatedAt), local(l.DiedAt), l.Code, l.Reason)
+	fmt.Fprintf(t, "Accepted\t%s\nDied\t%s\nCode\t%s\nReason\t%s\n", localTime(l.CreatedAt), localTime(l.DiedAt), l.Code, l.Reason)
 	if l.Group != "" {
 		fmt.Fprintf(t, "Group\t%s\n", l.Group)
 	}
@@ -139,7 +139,7 @@ func printLetter(out io.Writer, l queueapi.Letter) error {
 	fmt.Fprintln(out)
 	fmt.Fprintln(t, "ATTEMPT\tAT\tSTATUS\tCODE\tREASON\tPROCESS\tVERSION")
 	for _, a := range l.History {
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Attempt, local(a.At), status(a.Status), a.Code, shorten(a.Reason, 80), a.Cause, a.Version)
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Attempt, localTime(a.At), status(a.Status), a.Code, shorten(a.Reason, 80), a.Cause, a.Version)
 	}
 	return t.Flush()
 }
@@ -151,7 +151,7 @@ func status(code int) string {
 	return strconv.Itoa(code)
 }
 
-func local(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05") }
+func localTime(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05") }
 
 // shorten keeps a line a line, of at most n characters.
 func shorten(s string, n int) string {

@@ -176,7 +176,7 @@ func (dlqJobsCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(t, "JOB\tKIND\tSTATE\tDONE\tOF\tSTARTED")
 	for _, j := range list {
-		fmt.Fprintf(t, "%d\t%s\t%s\t%d\t%d\t%s\n", j.ID, j.Kind, j.State, j.Done, j.Total, local(j.CreatedAt))
+		fmt.Fprintf(t, "%d\t%s\t%s\t%d\t%d\t%s\n", j.ID, j.Kind, j.State, j.Done, j.Total, localTime(j.CreatedAt))
 	}
 	return t.Flush()
 }
