@@ -33,7 +33,7 @@ func (r *rig) queued(err error) *[]queue.New {
 	return &list
 }
 
-func TestAsyncCallsAreQueuedUnsigned(t *testing.T) {
+func TestAsync_CallsAreQueuedUnsigned(t *testing.T) {
 	r := open(t, echo)
 	list := r.queued(nil)
 	res, body := r.raw(t, "POST /async-function/echo.openfaas-fn/a%2Fb?c=%2F HTTP/1.1\r\nHost: h\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\n"+
@@ -55,7 +55,7 @@ func TestAsyncCallsAreQueuedUnsigned(t *testing.T) {
 	}
 }
 
-func TestAsyncRefusesWhatItCannotKeep(t *testing.T) {
+func TestAsync_RefusesWhatItCannotKeep(t *testing.T) {
 	r := open(t, echo)
 	list := r.queued(nil)
 	step := func(method, path, header, body string, want int, code string) {
@@ -101,7 +101,7 @@ func TestAsyncRefusesWhatItCannotKeep(t *testing.T) {
 }
 
 // No 202 without a commit, and the reason stays in the log.
-func TestAQueueThatFailsIsSaidSo(t *testing.T) {
+func TestAsync_AQueueThatFailsIsSaidSo(t *testing.T) {
 	r := open(t, echo)
 	r.queued(errors.New("the database's own words"))
 	res, body := r.do(t, "POST", "/async-function/echo", "x", false)
@@ -119,7 +119,7 @@ func TestAQueueThatFailsIsSaidSo(t *testing.T) {
 }
 
 // Bodies on their way into the queue are held whole; so they are counted.
-func TestBodiesHeldAreBounded(t *testing.T) {
+func TestAsync_BodiesHeldAreBounded(t *testing.T) {
 	r := open(t, echo)
 	r.queued(nil)
 	enough := make(chan struct{})

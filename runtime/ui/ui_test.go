@@ -83,7 +83,7 @@ func wantProblem(t *testing.T, res *http.Response, body string, status int, code
 	}
 }
 
-func TestPageShowsFunctionsAndRunsNothingInline(t *testing.T) {
+func TestUI_PageShowsFunctionsAndRunsNothingInline(t *testing.T) {
 	srv := serve(t, nil)
 	res, body := send(t, "GET", srv.URL+"/ui/", nil)
 	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/html; charset=utf-8" {
@@ -188,7 +188,7 @@ func modules(t *testing.T) (list [][]byte) {
 	return list
 }
 
-func TestScriptsWriteTextOnly(t *testing.T) {
+func TestUI_ScriptsWriteTextOnly(t *testing.T) {
 	for _, b := range modules(t) {
 		for _, never := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "srcdoc", "://"} {
 			if bytes.Contains(b, []byte(never)) {
@@ -198,7 +198,7 @@ func TestScriptsWriteTextOnly(t *testing.T) {
 	}
 }
 
-func TestEveryAnswerGuardsTheBrowser(t *testing.T) {
+func TestUI_EveryAnswerGuardsTheBrowser(t *testing.T) {
 	srv := serve(t, nil)
 	for _, path := range []string{"/ui/", "/ui/functions", "/ui/nothing", "/ui/thumbnails", "/ui/photos/x?key=y"} {
 		res, _ := send(t, "GET", srv.URL+path, nil)
@@ -210,7 +210,7 @@ func TestEveryAnswerGuardsTheBrowser(t *testing.T) {
 	}
 }
 
-func TestOtherSitesChangeNothing(t *testing.T) {
+func TestUI_OtherSitesChangeNothing(t *testing.T) {
 	called := false
 	gateway := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true }))
 	defer gateway.Close()
@@ -229,7 +229,7 @@ func TestOtherSitesChangeNothing(t *testing.T) {
 	}
 }
 
-func TestFunctionsAreListed(t *testing.T) {
+func TestUI_FunctionsAreListed(t *testing.T) {
 	srv := serve(t, nil)
 	_, body := send(t, "GET", srv.URL+"/ui/functions", nil)
 	var got struct{ Functions []function }
@@ -242,7 +242,7 @@ func TestFunctionsAreListed(t *testing.T) {
 	}
 }
 
-func TestNothingElseIsHere(t *testing.T) {
+func TestUI_NothingElseIsHere(t *testing.T) {
 	srv := serve(t, nil)
 	for _, call := range [][2]string{{"GET", "/ui/x"}, {"POST", "/ui/"}, {"DELETE", "/ui/functions"}, {"GET", "/ui/call/hello"}} {
 		res, body := send(t, call[0], srv.URL+call[1], nil)
@@ -250,7 +250,7 @@ func TestNothingElseIsHere(t *testing.T) {
 	}
 }
 
-func TestNewRefusesWhatCannotWork(t *testing.T) {
+func TestUI_NewRefusesWhatCannotWork(t *testing.T) {
 	list := func(context.Context) ([]types.FunctionStatus, error) { return nil, nil }
 	find := func(context.Context, string) (queue.Progress, error) { return queue.Progress{}, nil }
 	for name, c := range map[string]Config{
