@@ -85,7 +85,8 @@ func runCommand(t *testing.T, ctx context.Context, args ...string) (string, erro
 	return out.String(), err
 }
 
-func TestDlq_ListShowDryRun_R42(t *testing.T) {
+// Seed: R42
+func TestDlq_ListShowDryRun(t *testing.T) {
 	withLetters(t, 3, func() {})
 	out, err := runCommand(t, t.Context(), "dlq", "list", "f", "--newer", "1h", "-n", "2")
 	if err != nil || !strings.Contains(out, "status_500") || !strings.Contains(out, "no luck") || !strings.Contains(out, "--after") {
@@ -106,7 +107,8 @@ func TestDlq_ListShowDryRun_R42(t *testing.T) {
 	}
 }
 
-func TestDlq_RetryFollowsItsJob_R42(t *testing.T) {
+// Seed: R42
+func TestDlq_RetryFollowsItsJob(t *testing.T) {
 	db := withLetters(t, 20, func() {})
 	steps(t, db)
 	out, err := runCommand(t, t.Context(), "dlq", "retry", "--all", "--rate", "1000")

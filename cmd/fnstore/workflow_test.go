@@ -29,7 +29,8 @@ func workflowFiles(t *testing.T, definition string) (file, mocks string) {
 	return file, mocks
 }
 
-func TestWorkflow_Commands_R63(t *testing.T) {
+// Seed: R63
+func TestWorkflow_Commands(t *testing.T) {
 	file, mocks := workflowFiles(t, twoStates)
 	for _, c := range []struct{ args, want string }{
 		{"workflow validate " + file, "is valid"},

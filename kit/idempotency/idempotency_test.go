@@ -184,7 +184,7 @@ func TestDo_ManyAtOnce(t *testing.T) {
 	}
 }
 
-func TestFromRequest(t *testing.T) {
+func TestIdempotency_FromRequest(t *testing.T) {
 	r := httptest.NewRequest("POST", "/v1/users", nil)
 	if k, err := idempotency.FromRequest(r, "u", nil); err != nil || k != (idempotency.Key{}) {
 		t.Errorf("without a header: %v %v", k, err)

@@ -27,7 +27,8 @@ func user(t testing.TB) *Schema {
 	return s
 }
 
-func TestCheck_SaysWhatIsWrongAndWhere_B23_B73(t *testing.T) {
+// Seed: B23, B73
+func TestCheck_SaysWhatIsWrongAndWhere(t *testing.T) {
 	s := user(t)
 	for body, want := range map[string]string{
 		`{"name":"Anna","email":"a@example.org"}`:                "",

@@ -131,7 +131,8 @@ func (r *rig) dead(t *testing.T, fn string) (code, reason string) {
 
 func (r *rig) name() string { return callback.Prefix + r.receiver.URL }
 
-func TestCallback_HeadersAndSignature_R82(t *testing.T) {
+// Seed: R82
+func TestCallback_HeadersAndSignature(t *testing.T) {
 	r := open(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Own", "1")
 		w.Header().Set("Content-Type", "text/x")
@@ -305,7 +306,8 @@ func TestEnded_OneTransaction(t *testing.T) {
 	}
 }
 
-func TestNotify_OnceAMinuteWithACount_R47(t *testing.T) {
+// Seed: R47
+func TestNotify_OnceAMinuteWithACount(t *testing.T) {
 	r := open(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(422) }, "+private", "RECEIVER/alarm")
 	for range 5 {
 		r.send(t, queue.New{})

@@ -105,7 +105,8 @@ func (r *rig) refused(t *testing.T, method, path, body string, status int, code 
 	}
 }
 
-func TestList_FiltersAndPages_R42(t *testing.T) {
+// Seed: R42
+func TestList_FiltersAndPages(t *testing.T) {
 	r := open(t)
 	for i := range 5 {
 		r.die(t, queue.New{Body: []byte("x")}, fmt.Sprintf("code_%d", i%2))

@@ -137,7 +137,7 @@ func TestFunctions_SayWhoseMessagesWait(t *testing.T) {
 	}
 }
 
-func TestAssetsAreThereForEver(t *testing.T) {
+func TestUI_AssetsAreThereForEver(t *testing.T) {
 	srv := serve(t, nil)
 	_, page := send(t, "GET", srv.URL+"/ui/", nil)
 	found := regexp.MustCompile(`(?:href|src)="(/ui/static/([0-9a-f]{16})/([a-z.]+))"`).FindAllStringSubmatch(page, -1)

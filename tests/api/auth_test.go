@@ -13,7 +13,8 @@ import (
 	"fnstore/kit/token"
 )
 
-func TestAuth_FirstAdminIsTheOneOfTheSecret_R52_B55_B58(t *testing.T) {
+// Seed: R52, B55, B58
+func TestAuth_FirstAdminIsTheOneOfTheSecret(t *testing.T) {
 	r := newRig(t).generous()
 	url := r.auth()
 	login(t, url, "admin@localhost", "admin").want(t, "a guess", 401, "login_failed")
@@ -57,7 +58,8 @@ func TestAuth_UnknownUserAndWrongPasswordAreAlike(t *testing.T) {
 	}
 }
 
-func TestAuth_RefreshRotatesAndReuseEndsTheLogin_B56(t *testing.T) {
+// Seed: B56
+func TestAuth_RefreshRotatesAndReuseEndsTheLogin(t *testing.T) {
 	r := newRig(t).generous()
 	url := r.auth()
 	refresh := func(a reply) reply {
@@ -102,7 +104,9 @@ func TestAuth_RefreshRotatesAndReuseEndsTheLogin_B56(t *testing.T) {
 }
 
 // While keys rotate tokens of both hold; auth publishes both, and afterwards one.
-func TestAuth_KeysRotateWithoutARestart_B55(t *testing.T) {
+//
+// Seed: B55
+func TestAuth_KeysRotateWithoutARestart(t *testing.T) {
 	r := newRig(t).generous()
 	url := r.auth()
 	next := strings.Repeat("07", 32)
@@ -138,7 +142,8 @@ func TestAuth_KeysRotateWithoutARestart_B55(t *testing.T) {
 	}
 }
 
-func TestAuth_HS256WithASecretOf32Bytes_B57(t *testing.T) {
+// Seed: B57
+func TestAuth_HS256WithASecretOf32Bytes(t *testing.T) {
 	r := newRig(t).generous()
 	r.env["token_alg"] = "HS256"
 	r.set("token-secret", "your-secret-key")
@@ -152,7 +157,8 @@ func TestAuth_HS256WithASecretOf32Bytes_B57(t *testing.T) {
 	call(t, "GET", url+"/keys", "", bearer(a)...).want(t, "afterwards", 401, "invalid_token")
 }
 
-func TestAuth_APIKeys_R62(t *testing.T) {
+// Seed: R62
+func TestAuth_APIKeys(t *testing.T) {
 	r := newRig(t).generous()
 	url := r.auth()
 	admin := login(t, url, "admin@localhost", adminSecret)
@@ -229,7 +235,8 @@ func TestAuth_LoginsAreLimitedBeforeTheWork(t *testing.T) {
 
 func newRigURL(t *testing.T, r *rig) string { return r.auth() }
 
-func TestAuth_BadRequests_B9_B23(t *testing.T) {
+// Seed: B9, B23
+func TestAuth_BadRequests(t *testing.T) {
 	r := newRig(t).generous()
 	url := r.auth()
 	admin := bearer(login(t, url, "admin@localhost", adminSecret))

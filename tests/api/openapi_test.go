@@ -126,7 +126,9 @@ func (c *contract) at(parts ...string) *schema.Schema {
 }
 
 // The document has every route of the function, by its name, and no other.
-func TestOpenAPI_IsWhatIsServed_R59(t *testing.T) {
+//
+// Seed: R59
+func TestOpenAPI_IsWhatIsServed(t *testing.T) {
 	h, err := users.Open(func(string) string { return "" }, func(string) (string, error) { return "", nil })
 	if err != nil {
 		t.Fatal(err)

@@ -45,7 +45,8 @@ func head(name, value string) []string { return []string{name, value} }
 
 func profile(name, email string) string { return fmt.Sprintf(`{"name":%q,"email":%q}`, name, email) }
 
-func TestUsers_CreateReadChangeDelete_R10_R34_R60_B26_B27_B71_B72(t *testing.T) {
+// Seed: R10, R34, R60, B26, B27, B71, B72
+func TestUsers_CreateReadChangeDelete(t *testing.T) {
 	s := newStage(t)
 	made := s.call("POST", "/v1/users", profile("Anna", "Anna@Example.org"), s.anna).want(t, "create", 201, "")
 	id := made.get("id")
@@ -80,7 +81,9 @@ func TestUsers_CreateReadChangeDelete_R10_R34_R60_B26_B27_B71_B72(t *testing.T) 
 }
 
 // All combinations of members: one, the other, both, none.
-func TestUsers_PatchOfEachCombination_B24_B25(t *testing.T) {
+//
+// Seed: B24, B25
+func TestUsers_PatchOfEachCombination(t *testing.T) {
 	s := newStage(t)
 	s.call("POST", "/v1/users", profile("Anna", "a@example.org"), s.anna).want(t, "create", 201, "")
 	at := "/v1/users/" + s.annaID
@@ -101,7 +104,8 @@ func TestUsers_PatchOfEachCombination_B24_B25(t *testing.T) {
 	}
 }
 
-func TestUsers_ValidationAtTheDoor_R13_B23_B73(t *testing.T) {
+// Seed: R13, B23, B73
+func TestUsers_ValidationAtTheDoor(t *testing.T) {
 	s := newStage(t)
 	for body, code := range map[string]string{
 		`{"name":1,"email":[]}`: "invalid_body", `{"name":"A"}`: "invalid_body", `{"email":"a@example.org"}`: "invalid_body", profile("", "a@example.org"): "invalid_body", profile("   ", "a@example.org"): "invalid_body",
@@ -125,7 +129,8 @@ func TestUsers_ValidationAtTheDoor_R13_B23_B73(t *testing.T) {
 	}
 }
 
-func TestUsers_EmailIsUniqueWhateverItsCase_B23(t *testing.T) {
+// Seed: B23
+func TestUsers_EmailIsUniqueWhateverItsCase(t *testing.T) {
 	s := newStage(t)
 	s.call("POST", "/v1/users", profile("Anna", "Same@Example.org"), s.anna).want(t, "the first", 201, "")
 	s.call("POST", "/v1/users", profile("Ben", "same@example.ORG"), s.ben).want(t, "the second", 409, "email_taken")
@@ -227,7 +232,9 @@ func TestUsers_IfMatchRefusesTheLostUpdate(t *testing.T) {
 }
 
 // Pages follow each other without a gap or an overlap, while rows come.
-func TestUsers_KeysetPages_B29_R60(t *testing.T) {
+//
+// Seed: B29, R60
+func TestUsers_KeysetPages(t *testing.T) {
 	s := newStage(t)
 	for i := range 25 {
 		s.call("POST", "/v1/users", profile("N", fmt.Sprintf("n%d@example.org", i)), s.admin).want(t, "create", 201, "")
@@ -266,7 +273,9 @@ func TestUsers_KeysetPages_B29_R60(t *testing.T) {
 
 // Who may do what to whom: everybody to themselves, the administrator to all,
 // nobody else to anybody.
-func TestUsers_MatrixOfCallerUserAndVerb_R59_B58(t *testing.T) {
+//
+// Seed: R59, B58
+func TestUsers_MatrixOfCallerUserAndVerb(t *testing.T) {
 	s := newStage(t)
 	ids := map[string]string{"anna": s.annaID, "ben": s.benID}
 	callers := map[string][]string{"admin": s.admin, "anna": s.anna, "ben": s.ben, "nobody": nil}
@@ -313,7 +322,8 @@ func TestUsers_MatrixOfCallerUserAndVerb_R59_B58(t *testing.T) {
 	s.call("POST", "/v1/users", `{"id":"`+s.benID+`","name":"x","email":"x@example.org"}`, s.anna).want(t, "another's profile", 403, "not_yours")
 }
 
-func TestUsers_APIKeysHaveScopes_R62(t *testing.T) {
+// Seed: R62
+func TestUsers_APIKeysHaveScopes(t *testing.T) {
 	s := newStage(t)
 	key := func(scope string) []string {
 		a := call(t, "POST", s.auth+"/keys", fmt.Sprintf(`{"name":"k","scopes":[%q]}`, scope), s.anna...).want(t, "a key", 201, "")
@@ -332,7 +342,8 @@ func TestUsers_APIKeysHaveScopes_R62(t *testing.T) {
 	s.call("DELETE", "/v1/users/"+s.annaID, "", bearer(token)).want(t, "delete with the token", 403, "scope_missing")
 }
 
-func TestUsers_PublicRoutesAndVersions_R58_R59_B68_B69(t *testing.T) {
+// Seed: R58, R59, B68, B69
+func TestUsers_PublicRoutesAndVersions(t *testing.T) {
 	s := newStage(t)
 	s.call("GET", "/public/status", "").want(t, "status", 200, "")
 	page := s.call("GET", "/public/docs", "").want(t, "docs", 200, "")

@@ -41,7 +41,8 @@ func jobDone(t *testing.T, tab context.Context, kind string) {
 	until(t, tab, fmt.Sprintf(`/^%s \d+: \d+ of \d+, done$/.test(document.querySelector("#jobs li .what")?.textContent ?? "")`, kind))
 }
 
-func TestDeadLetters_ShownRetriedPurged_R42(t *testing.T) {
+// Seed: R42
+func TestDeadLetters_ShownRetriedPurged(t *testing.T) {
 	tab, _ := visit(t)
 	fail(t, tab, 3)
 	messages(t, tab)

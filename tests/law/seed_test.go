@@ -89,7 +89,7 @@ func holders(t *testing.T) (list []holder) {
 			if !ok || fn.Recv != nil || !named.MatchString(fn.Name.Name) {
 				continue
 			}
-			list = append(list, holder{f.dir(), fn.Name.Name, append(ids(fn.Doc), idsInName(fn.Name.Name)...)})
+			list = append(list, holder{f.dir(), fn.Name.Name, ids(fn.Doc)})
 			ast.Inspect(fn, func(n ast.Node) bool {
 				c, ok := n.(*ast.CallExpr)
 				if !ok || len(c.Args) != 2 {
@@ -147,7 +147,7 @@ func TestSeed_CommentsNameWhatIsThere(t *testing.T) {
 	}
 }
 
-func TestSeedPage(t *testing.T) {
+func TestSeed_Page(t *testing.T) {
 	list, by := seed(t), held(t)
 	n := 0
 	for _, it := range list {

@@ -2,13 +2,15 @@ package law
 
 import (
 	"regexp"
-	"strings"
+	"testing"
 )
 
-var suffix = regexp.MustCompile(`(?:_[RB]\d+)+$`)
+var suffix = regexp.MustCompile(`_[RB]\d+$`)
 
-// idsInName are the rows and bugs at the end of a test's name, where they were
-// written before they had comments. It goes when no name has them any more.
-func idsInName(name string) []string {
-	return strings.FieldsFunc(suffix.FindString(name), func(r rune) bool { return r == '_' })
+func TestSeed_NamesHaveNoSuffix(t *testing.T) {
+	for _, h := range holders(t) {
+		if suffix.MatchString(h.name) {
+			t.Errorf("%s in %s ends in a row or bug of the seed. Name what is tested, and write the row into a comment directly above the test: \"// Seed: R28, B34\".", h.name, h.dir)
+		}
+	}
 }
