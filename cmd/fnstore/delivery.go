@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 
+	"github.com/openfaas/faas-provider/types"
+
 	"fnstore/kit/caller"
 	"fnstore/kit/queue"
 	"fnstore/runtime/delivery"
@@ -18,15 +20,7 @@ func (st *store) startDelivery(ctx context.Context) error {
 			if err != nil {
 				return nil, err
 			}
-			functions := make([]delivery.Function, len(list))
-			for i, f := range list {
-				var annotations map[string]string
-				if f.Annotations != nil {
-					annotations = *f.Annotations
-				}
-				functions[i] = delivery.Describe(f.Name, annotations, f.EnvVars)
-			}
-			return functions, nil
+			return deliveryFunctions(list), nil
 		},
 		Bodies:   st.bodies,
 		Deployed: st.deployed,
@@ -64,4 +58,17 @@ func (st *store) startSender() func(context.Context, queue.New) (queue.Accepted,
 		}
 		return a, err
 	}
+}
+
+// deliveryFunctions are functions as delivery sees them.
+func deliveryFunctions(list []types.FunctionStatus) []delivery.Function {
+	functions := make([]delivery.Function, len(list))
+	for i, f := range list {
+		var annotations map[string]string
+		if f.Annotations != nil {
+			annotations = *f.Annotations
+		}
+		functions[i] = delivery.Describe(f.Name, annotations, f.EnvVars)
+	}
+	return functions
 }

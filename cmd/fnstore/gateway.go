@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/openfaas/faas-provider/types"
@@ -10,6 +12,7 @@ import (
 	"fnstore/kit/caller"
 	"fnstore/kit/queue"
 	"fnstore/kit/queue/lease"
+	"fnstore/runtime/eventapi"
 	"fnstore/runtime/gateway"
 	"fnstore/runtime/ingress"
 	"fnstore/runtime/logs"
@@ -69,7 +72,7 @@ func (st *store) startGateway(written *logs.Store) error {
 	g = gateway.New(gateway.Config{
 		Provider: changing{st.functions, &st.changes},
 		Secrets:  st.vault, Logs: written, User: adminUser, Password: password,
-		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: append(queueRoutes(st.pool), st.changes.telling(versionRoutes(st.functions))...),
+		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: st.systemRoutes(),
 		Scheme: ingress.Scheme, Enqueue: st.startSender(),
 		Cancel: func(ctx context.Context, callID string) (bool, error) {
 			return lease.Open(st.pool).Cancel(ctx, callID)
@@ -79,4 +82,18 @@ func (st *store) startGateway(written *logs.Store) error {
 	st.serve(internal, "internal gateway", g)
 	st.serve(metrics, "metrics", g.Metrics())
 	return nil
+}
+
+// systemRoutes are the routes below /system that are not OpenFaaS'.
+func (st *store) systemRoutes() []gateway.Route {
+	events := eventapi.API{DB: st.pool, Functions: st.deployedFunctions, Changed: func() {
+		st.changes.happened() // connectors look again
+		if d := st.delivery.Load(); d != nil {
+			d.Announce()
+		}
+		if err := queue.Notify(context.Background(), st.pool); err != nil {
+			slog.Debug("notify the queue", "cause", err)
+		}
+	}}
+	return slices.Concat(queueRoutes(st.pool), st.changes.telling(versionRoutes(st.functions)), events.Routes())
 }

@@ -57,6 +57,7 @@ type store struct {
 	delivery     atomic.Pointer[delivery.Delivery] // nil until it starts
 	bodies       queue.Bodies                      // of long messages; nil: they stay in their rows
 	metricsAddr  string
+	events       *connectors
 
 	stops []func(context.Context)
 }
