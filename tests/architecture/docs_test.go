@@ -1,4 +1,4 @@
-package law
+package architecture
 
 import (
 	"go/ast"
@@ -44,7 +44,7 @@ func TestDocs_PackageDocs(t *testing.T) {
 		}
 		switch {
 		case len(said) == 0:
-			t.Errorf("%s has no package doc: nobody can learn the house from `go doc`. Begin one file with a sentence on what it does and what it does not know.", dir)
+			t.Errorf("%s has no package doc: nobody can learn the tree from `go doc`. Begin one file with a sentence on what it does and what it does not know.", dir)
 		case len(said) > 1:
 			t.Errorf("%s has a package doc in %s: godoc runs them together. Keep the one that says it best.", dir, strings.Join(said, " and "))
 		}
@@ -119,7 +119,7 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 	}
 }
 
-// The law itself must notice.
+// The test itself is tested.
 func TestDocs_MissingCommentsAreNoticed(t *testing.T) {
 	src := `package p
 const A, b = 1, 2

@@ -1,4 +1,4 @@
-package law
+package architecture
 
 import (
 	"bytes"
@@ -131,7 +131,7 @@ func isCall(c *ast.CallExpr, pkg, name, arg string) bool {
 	return ok && lit.Value == arg
 }
 
-// The laws of this file must notice.
+// The tests of this file are tested.
 func TestFiles_WordsAndPathsAreNoticed(t *testing.T) {
 	for line, want := range map[string]bool{
 		"// TO" + "DO: later": true, "mktemp x.XXXXXX": false, "a todo list": false,

@@ -1,4 +1,4 @@
-package law
+package architecture
 
 import (
 	"path/filepath"
@@ -12,7 +12,7 @@ import (
 // maxFunctions is the cap of faasd CE, so that one stack file goes everywhere.
 const maxFunctions = 15
 
-// stack is what the laws look at in stack.yml.
+// stack is what the tests look at in stack.yml.
 type stack struct {
 	Functions map[string]struct {
 		Lang        string         `yaml:"lang"`
@@ -90,7 +90,7 @@ func TestStack_EveryFunctionHasItsPages(t *testing.T) {
 	for _, name := range folders(t) {
 		dir := "functions/" + name + "/"
 		for page, why := range map[string]string{
-			"handler.go": "every function has its door in the same place",
+			"handler.go": "every function has its handler in the same place",
 			"README.md":  "a caller must learn from it what to send and what can go wrong",
 			"links.txt":  "a function pays at every cold start for what it carries; write it with `make docs`",
 		} {
