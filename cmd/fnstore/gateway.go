@@ -67,9 +67,9 @@ func (st *store) startGateway(written *logs.Store) error {
 		return err
 	}
 	g = gateway.New(gateway.Config{
-		Provider: changing{st.functions, &st.changes},
+		Provider: notifyingProvider{st.functions, &st.changes},
 		Secrets:  st.vault, Logs: written, User: adminUser, Password: password,
-		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: append(queueRoutes(st.pool), st.changes.telling(versionRoutes(st.functions))...),
+		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: append(queueRoutes(st.pool), st.changes.withNotify(versionRoutes(st.functions))...),
 		Scheme: ingress.Scheme, Enqueue: st.startSender(),
 		Cancel: func(ctx context.Context, callID string) (bool, error) {
 			return lease.Open(st.pool).Cancel(ctx, callID)
