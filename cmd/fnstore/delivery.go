@@ -3,12 +3,16 @@ package main
 import (
 	"context"
 
+	"github.com/openfaas/faas-provider/types"
+
 	"fnstore/kit/caller"
 	"fnstore/kit/queue"
+	"fnstore/runtime/callback"
 	"fnstore/runtime/delivery"
 )
 
 func (st *store) startDelivery(ctx context.Context) error {
+	st.callbacks.waiting = callback.NewWaiting(st.pool, st.callbacks.notify)
 	d, err := delivery.Open(ctx, delivery.Config{
 		Postgres: st.pg.URL(),
 		Gateway:  st.internalURL,
@@ -18,16 +22,9 @@ func (st *store) startDelivery(ctx context.Context) error {
 			if err != nil {
 				return nil, err
 			}
-			functions := make([]delivery.Function, len(list))
-			for i, f := range list {
-				var annotations map[string]string
-				if f.Annotations != nil {
-					annotations = *f.Annotations
-				}
-				functions[i] = delivery.Describe(f.Name, annotations, f.EnvVars)
-			}
-			return functions, nil
+			return st.callbacks.functions(ctx, deliveryFunctions(list)), nil
 		},
+		Ended:    st.callbacks.ended,
 		Bodies:   st.bodies,
 		Deployed: st.deployed,
 		LastExit: st.functions.LastExit,
@@ -64,4 +61,17 @@ func (st *store) startSender() func(context.Context, queue.New) (queue.Accepted,
 		}
 		return a, err
 	}
+}
+
+// deliveryFunctions are functions as delivery sees them.
+func deliveryFunctions(list []types.FunctionStatus) []delivery.Function {
+	functions := make([]delivery.Function, len(list))
+	for i, f := range list {
+		var annotations map[string]string
+		if f.Annotations != nil {
+			annotations = *f.Annotations
+		}
+		functions[i] = delivery.Describe(f.Name, annotations, f.EnvVars)
+	}
+	return functions
 }

@@ -48,7 +48,10 @@ func (st *store) startFunctions(ctx context.Context) error {
 	if err := st.awaitFunctions(ctx); err != nil {
 		return err
 	}
-	return st.startDelivery(ctx)
+	if err := st.startDelivery(ctx); err != nil {
+		return err
+	}
+	return st.startConnectors(ctx)
 }
 
 // awaitFunctions returns when every function of the stack file can serve.

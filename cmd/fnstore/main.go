@@ -25,24 +25,30 @@ var (
 type commands struct {
 	settings
 
-	Up       upCmd       `cmd:"" help:"Run the store: build and deploy every function of the stack file, then serve until Ctrl-C."`
-	Down     downCmd     `cmd:"" help:"Stop the store and its services."`
-	Build    buildCmd    `cmd:"" help:"Build the functions' images and put them into the store's registry."`
-	Deploy   deployCmd   `cmd:"" help:"Build functions of the stack file and deploy them to the store that runs."`
-	Migrate  migrateCmd  `cmd:"" help:"Bring the database up to date and make the functions' roles and secrets."`
-	List     listCmd     `cmd:"" help:"List the functions."`
-	Describe describeCmd `cmd:"" help:"Show what a function is and how it does."`
-	New      newCmd      `cmd:"" help:"Make a function: its folder and its entry in the stack file."`
-	Dev      devCmd      `cmd:"" help:"Work on a function: each save is compiled and served within a second."`
-	Invoke   invokeCmd   `cmd:"" help:"Call a function; the body comes from standard input."`
-	Logs     logsCmd     `cmd:"" help:"Show what a function wrote."`
-	Secret   secretCmd   `cmd:"" help:"Manage secrets, which functions read as files."`
-	Rollback rollbackCmd `cmd:"" help:"Bring a function's former version back."`
-	Remove   removeCmd   `cmd:"" help:"Remove functions."`
-	Store    storeCmd    `cmd:"" help:"Print the store manifest of the stack file's functions, for faas-cli store --url."`
-	Dlq      dlqCmd      `cmd:"" help:"Look at dead letters: messages that were given up."`
-	S3       s3Cmd       `cmd:"" name:"s3" help:"Put, get and list objects."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Up        upCmd        `cmd:"" help:"Run the store: build and deploy every function of the stack file, then serve until Ctrl-C."`
+	Down      downCmd      `cmd:"" help:"Stop the store and its services."`
+	Build     buildCmd     `cmd:"" help:"Build the functions' images and put them into the store's registry."`
+	Deploy    deployCmd    `cmd:"" help:"Build functions of the stack file and deploy them to the store that runs."`
+	Migrate   migrateCmd   `cmd:"" help:"Bring the database up to date and make the functions' roles and secrets."`
+	List      listCmd      `cmd:"" help:"List the functions."`
+	Describe  describeCmd  `cmd:"" help:"Show what a function is and how it does."`
+	New       newCmd       `cmd:"" help:"Make a function: its folder and its entry in the stack file."`
+	Dev       devCmd       `cmd:"" help:"Work on a function: each save is compiled and served within a second."`
+	Invoke    invokeCmd    `cmd:"" help:"Call a function; the body comes from standard input."`
+	Logs      logsCmd      `cmd:"" help:"Show what a function wrote."`
+	Secret    secretCmd    `cmd:"" help:"Manage secrets, which functions read as files."`
+	Rollback  rollbackCmd  `cmd:"" help:"Bring a function's former version back."`
+	Remove    removeCmd    `cmd:"" help:"Remove functions."`
+	Store     storeCmd     `cmd:"" help:"Print the store manifest of the stack file's functions, for faas-cli store --url."`
+	Dlq       dlqCmd       `cmd:"" help:"Look at dead letters, messages that were given up; send them again or delete them."`
+	Pause     pauseCmd     `cmd:"" help:"Stop delivering a function's messages; they wait."`
+	Resume    resumeCmd    `cmd:"" help:"Deliver a paused function's messages again."`
+	S3        s3Cmd        `cmd:"" name:"s3" help:"Put, get and list objects."`
+	Schedules schedulesCmd `cmd:"" help:"List, run, pause and resume the functions' schedules."`
+	Publish   publishCmd   `cmd:"" help:"Publish to a topic; the body comes from standard input."`
+	Events    eventsCmd    `cmd:"" help:"Connectors and delivery alone; the picture of events."`
+	Workflow  workflowCmd  `cmd:"" help:"Check, draw and try out workflows in the Amazon States Language."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
 type versionCmd struct{}

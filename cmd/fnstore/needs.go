@@ -18,11 +18,15 @@ func (st *store) newNeeds() needs {
 	sql := func(ctx context.Context, f provision.Function) (fs.FS, error) {
 		return image.SQL(ctx, f.Image, st.set.path("sql"))
 	}
-	return needs{provision.New(st.vault,
+	kinds := []provision.Kind{
+		subscriptions{},
 		&provision.Postgres{Owner: st.pg.URL(), SQL: sql},
 		&provision.Redis{Owner: st.redis.URL()},
-		st.keys, &watches{store: st.objects, watchers: &st.watchers},
-	)}
+	}
+	if st.set.S3URL == "" { // else buckets, keys and events are another store's
+		kinds = append(kinds, st.keys, &watches{store: st.objects, watchers: &st.watchers})
+	}
+	return needs{provision.New(st.vault, kinds...)}
 }
 
 // Provide makes what a version needs before it starts.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -16,22 +18,27 @@ import (
 // settings are what every command shares. A port of 0 takes any that is free;
 // .fnstore/env then says which.
 type settings struct {
-	Stack         string `short:"f" default:"stack.yml" env:"FNSTORE_STACK" help:"The stack file." placeholder:"FILE"`
-	State         string `default:".fnstore" env:"FNSTORE_STATE" help:"Folder of everything the store keeps." placeholder:"DIR"`
-	GatewayPort   int    `default:"8080" env:"FNSTORE_GATEWAY_PORT" help:"Gateway and browser." placeholder:"PORT"`
-	MetricsPort   int    `default:"8082" env:"FNSTORE_METRICS_PORT" help:"Prometheus metrics." placeholder:"PORT"`
-	RegistryPort  int    `default:"5000" env:"FNSTORE_REGISTRY_PORT" help:"OCI registry." placeholder:"PORT"`
-	S3Port        int    `name:"s3-port" default:"9000" env:"FNSTORE_S3_PORT" help:"S3." placeholder:"PORT"`
-	Listen        string `default:"127.0.0.1" env:"FNSTORE_LISTEN" help:"IP address of the gateway; beyond loopback it needs a certificate or trusted proxies." placeholder:"ADDR"`
-	TLSCert       string `name:"tls-cert" env:"FNSTORE_TLS_CERT" help:"Certificate chain of the gateway (PEM), which then speaks HTTPS and HTTP/2; read again when it changes." placeholder:"FILE"`
-	TLSKey        string `name:"tls-key" env:"FNSTORE_TLS_KEY" help:"Key of the certificate (PEM)." placeholder:"FILE"`
-	Proxies       string `name:"trusted-proxies" env:"FNSTORE_TRUSTED_PROXIES" help:"Addresses and CIDR ranges of proxies, with commas between them, whose X-Forwarded-* and Forwarded are taken." placeholder:"CIDR,…"`
-	S3Domain      string `name:"s3-domain" env:"FNSTORE_S3_DOMAIN" help:"Host names under which S3 is reached, with commas between them; buckets are then served as BUCKET.NAME too." placeholder:"NAME,..."`
-	Backend       string `enum:"process,docker" default:"process" env:"FNSTORE_BACKEND" help:"How functions run: as processes, or as containers of the Docker engine at DOCKER_HOST (${enum})."`
-	Postgres      string `env:"FNSTORE_POSTGRES_URL" help:"A Postgres of yours; without it the store runs its own." placeholder:"URL"`
-	Redis         string `env:"FNSTORE_REDIS_URL" help:"A Redis of yours; without it the store runs its own." placeholder:"URL"`
-	QueueMessages int64  `default:"2000000" env:"FNSTORE_QUEUE_MESSAGES" help:"Messages that may wait for one function; more get 429." placeholder:"N"`
-	QueueBytes    int64  `default:"4294967296" env:"FNSTORE_QUEUE_BYTES" help:"Bytes of bodies that may wait for one function; more get 429." placeholder:"N"`
+	Stack         string        `short:"f" default:"stack.yml" env:"FNSTORE_STACK" help:"The stack file." placeholder:"FILE"`
+	State         string        `default:".fnstore" env:"FNSTORE_STATE" help:"Folder of everything the store keeps." placeholder:"DIR"`
+	GatewayPort   int           `default:"8080" env:"FNSTORE_GATEWAY_PORT" help:"Gateway and browser." placeholder:"PORT"`
+	MetricsPort   int           `default:"8082" env:"FNSTORE_METRICS_PORT" help:"Prometheus metrics." placeholder:"PORT"`
+	RegistryPort  int           `default:"5000" env:"FNSTORE_REGISTRY_PORT" help:"OCI registry." placeholder:"PORT"`
+	S3Port        int           `name:"s3-port" default:"9000" env:"FNSTORE_S3_PORT" help:"S3." placeholder:"PORT"`
+	Listen        string        `default:"127.0.0.1" env:"FNSTORE_LISTEN" help:"IP address of the gateway; beyond loopback it needs a certificate or trusted proxies." placeholder:"ADDR"`
+	TLSCert       string        `name:"tls-cert" env:"FNSTORE_TLS_CERT" help:"Certificate chain of the gateway (PEM), which then speaks HTTPS and HTTP/2; read again when it changes." placeholder:"FILE"`
+	TLSKey        string        `name:"tls-key" env:"FNSTORE_TLS_KEY" help:"Key of the certificate (PEM)." placeholder:"FILE"`
+	Proxies       string        `name:"trusted-proxies" env:"FNSTORE_TRUSTED_PROXIES" help:"Addresses and CIDR ranges of proxies, with commas between them, whose X-Forwarded-* and Forwarded are taken." placeholder:"CIDR,…"`
+	S3Domain      string        `name:"s3-domain" env:"FNSTORE_S3_DOMAIN" help:"Host names under which S3 is reached, with commas between them; buckets are then served as BUCKET.NAME too." placeholder:"NAME,..."`
+	S3URL         string        `name:"s3-url" env:"FNSTORE_S3_URL" help:"An S3 store of yours whose objects are followed (http(s)://KEY:SECRET@HOST): its login may list the buckets and read them. The functions' NAME-s3 secrets are then yours to make." placeholder:"URL"`
+	IntakePort    int           `default:"8083" env:"FNSTORE_INTAKE_PORT" help:"Notifications of the S3 store of yours." placeholder:"PORT"`
+	Reconcile     time.Duration `default:"5m" env:"FNSTORE_RECONCILE" help:"How often watched buckets of the S3 store of yours are listed, to find what notifications missed." placeholder:"DURATION"`
+	Backend       string        `enum:"process,docker" default:"process" env:"FNSTORE_BACKEND" help:"How functions run: as processes, or as containers of the Docker engine at DOCKER_HOST (${enum})."`
+	Postgres      string        `env:"FNSTORE_POSTGRES_URL" help:"A Postgres of yours; without it the store runs its own." placeholder:"URL"`
+	Redis         string        `env:"FNSTORE_REDIS_URL" help:"A Redis of yours; without it the store runs its own." placeholder:"URL"`
+	QueueMessages int64         `default:"2000000" env:"FNSTORE_QUEUE_MESSAGES" help:"Messages that may wait for one function; more get 429." placeholder:"N"`
+	QueueBytes    int64         `default:"4294967296" env:"FNSTORE_QUEUE_BYTES" help:"Bytes of bodies that may wait for one function; more get 429." placeholder:"N"`
+	CallbackHosts string        `env:"FNSTORE_CALLBACK_HOSTS" help:"Hosts that X-Callback-Url may name, with commas between them: NAME, NAME:PORT, or NAME:PORT+private for one whose address is not public." placeholder:"HOST,..."`
+	DeadNotify    string        `name:"deadletter-notify" env:"FNSTORE_DEADLETTER_NOTIFY" help:"URL or function that is told of dead letters; the annotation fnstore.deadletter.notify of a function is one for its own." placeholder:"URL|NAME"`
 
 	stateFlag bool `kong:"-"` // --state was given, not the environment's FNSTORE_STATE
 }

@@ -67,8 +67,8 @@ type Entry struct {
 	Overlap  Overlap
 }
 
-// part names the entry's checkpoint.
-func (e Entry) part() string { return e.Function + " " + e.Schedule.String() }
+// Part names the entry's checkpoint.
+func (e Entry) Part() string { return e.Function + " " + e.Schedule.String() }
 
 // group is the queue's group of the entry's messages.
 func (e Entry) group() string { return "cron " + e.Schedule.String() }
@@ -109,11 +109,11 @@ func Entries(f hook.Function) ([]Entry, error) {
 			continue
 		}
 		e := Entry{Function: f.Name, Schedule: schedule, Path: "/", Missed: missed, Overlap: overlap}
-		if seen[e.part()] {
+		if seen[e.Part()] {
 			errs = append(errs, fmt.Errorf("%s: the schedule %q is there twice", f.Name, spec))
 			continue
 		}
-		seen[e.part()] = true
+		seen[e.Part()] = true
 		switch len(paths) {
 		case 0:
 		case 1:

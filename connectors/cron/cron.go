@@ -100,7 +100,7 @@ func (e *entry) event(now time.Time) (hook.Event, time.Time) {
 	ticks := e.ticks(now)
 	last := ticks[len(ticks)-1]
 	ev := hook.Event{
-		Advance:          hook.Advance{Part: e.part(), From: stamp(e.last), To: stamp(last)},
+		Advance:          hook.Advance{Part: e.Part(), From: stamp(e.last), To: stamp(last)},
 		SkipWhilePending: e.Overlap == OverlapSkip,
 	}
 	fire := ticks[len(ticks)-1:]
@@ -111,7 +111,7 @@ func (e *entry) event(now time.Time) (hook.Event, time.Time) {
 		fire = nil
 	}
 	for _, tick := range fire {
-		ev.Messages = append(ev.Messages, e.message(tick))
+		ev.Messages = append(ev.Messages, e.Message(tick))
 	}
 	return ev, last
 }
@@ -135,7 +135,8 @@ func (e *entry) ticks(now time.Time) []time.Time {
 	}
 }
 
-func (e *entry) message(tick time.Time) queue.New {
+// Message is what a tick puts into the queue.
+func (e Entry) Message(tick time.Time) queue.New {
 	n := queue.New{
 		Function: e.Function,
 		Path:     e.Path,
@@ -160,7 +161,7 @@ func (s *Source) ack(ctx context.Context, e *entry, tick time.Time) func(error) 
 			e.reached(tick)
 			return
 		}
-		c, err := hook.Begin(ctx, s.DB, SourceName, e.part(), stamp(e.last))
+		c, err := hook.Begin(ctx, s.DB, SourceName, e.Part(), stamp(e.last))
 		if err == nil {
 			err = e.resume(c)
 		}
@@ -202,9 +203,9 @@ func (s *Source) refresh(ctx context.Context) error {
 			slog.WarnContext(ctx, "a schedule cannot be read", "part", "connector", "source", SourceName, "function", f.Name, "cause", err)
 		}
 		for _, e := range list {
-			c, there := known[e.part()]
+			c, there := known[e.Part()]
 			if !there {
-				if c, err = hook.Begin(ctx, s.DB, SourceName, e.part(), stamp(s.now())); err != nil {
+				if c, err = hook.Begin(ctx, s.DB, SourceName, e.Part(), stamp(s.now())); err != nil {
 					return err
 				}
 			}
@@ -212,7 +213,7 @@ func (s *Source) refresh(ctx context.Context) error {
 			if err := added.resume(c); err != nil {
 				return err
 			}
-			entries[e.part()] = added
+			entries[e.Part()] = added
 		}
 	}
 	// A schedule that comes back later begins anew.

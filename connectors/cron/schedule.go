@@ -171,3 +171,6 @@ func shows(at, wall time.Time) bool {
 }
 
 func (s *Schedule) String() string { return s.spec }
+
+// Zone names the time zone of its wall-clock times.
+func (s *Schedule) Zone() string { return s.zone.String() }

@@ -14,7 +14,7 @@ func TestWatchers_FollowDeployments(t *testing.T) {
 	w.Set(Watcher{Function: "a", Places: []Place{{"uploads", "x/"}}})
 	before := w.List()
 	w.Set(Watcher{Function: "b", Places: []Place{{"data", ""}}})
-	if fmt.Sprint(before) != "[{a [{uploads x/}]} {b [{uploads }]}]" || fmt.Sprint(w.List()) != "[{a [{uploads x/}]} {b [{data }]}]" {
+	if fmt.Sprint(before) != "[{a [{uploads x/}] [] [] []} {b [{uploads }] [] [] []}]" || fmt.Sprint(w.List()) != "[{a [{uploads x/}] [] [] []} {b [{data }] [] [] []}]" {
 		t.Errorf("%v, then %v", before, w.List())
 	}
 	w.Set(Watcher{Function: "a"})

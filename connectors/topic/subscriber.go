@@ -4,11 +4,16 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"fnstore/connectors/hook"
 	"fnstore/kit/filter"
 )
+
+// schedules is the topic of the cron connector, which nobody publishes to.
+const schedules = "cron-function"
 
 // Annotations of a subscriber, beside "topic" itself.
 const (
@@ -40,7 +45,7 @@ func SubscriberOf(f hook.Function) (Subscriber, error) {
 	}
 	var errs []error
 	for t := range strings.SplitSeq(f.Annotations[hook.AnnotationTopic], ",") {
-		if t = strings.TrimSpace(t); !name.MatchString(t) {
+		if t = strings.TrimSpace(t); !name.MatchString(t) || t == schedules {
 			continue // of another connector, such as "table:insert"
 		}
 		policy := filter.Policy{}
@@ -70,3 +75,6 @@ func (s Subscriber) wants(topic string, attributes map[string]any, body []byte) 
 	}
 	return policy.Matches(attributes)
 }
+
+// Topics are those that the function subscribes to, sorted.
+func (s Subscriber) Topics() []string { return slices.Sorted(maps.Keys(s.policies)) }

@@ -81,6 +81,7 @@ func TestWire_RetryAfterWhereItHelps(t *testing.T) {
 	}
 }
 
+// Seed: B28
 func TestWire_JSON(t *testing.T) {
 	w := httptest.NewRecorder()
 	if err := JSON(w, 201, map[string]string{"a": "<&>"}); err != nil || w.Code != 201 || w.Body.String() != "{\"a\":\"<&>\"}\n" ||

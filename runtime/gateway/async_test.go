@@ -77,6 +77,19 @@ func TestAsync_RefusesWhatItCannotKeep(t *testing.T) {
 	if res, _ := r.raw(t, fmt.Sprintf("POST /async-function/echo HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", queue.MaxBody+1)); res.StatusCode != 413 {
 		t.Errorf("a length over the limit: %d", res.StatusCode)
 	}
+	r.g.cfg.Callback = func(url string) error {
+		if url != "http://h/x" {
+			return fault.New(fault.Invalid, "callback_not_allowed", "no")
+		}
+		return nil
+	}
+	step("POST", "/async-function/echo", "X-Callback-Url: http://g/x\r\n", "", 400, "callback_not_allowed")
+	step("POST", "/async-function/echo", "X-Callback-Url: http://h/x\r\nX-Callback-Url: http://h/x\r\n", "", 400, "bad_callback")
+	step("POST", "/async-function/echo", "X-Callback-Url: http://h/x\r\n", "", 202, "")
+	if got := (*list)[0]; got.Callback != "http://h/x" || len(got.Headers["X-Callback-Url"]) != 0 {
+		t.Errorf("queued %+v", got)
+	}
+	*list = nil
 	r.internalEcho(t)
 	step("POST", "/async-function/echo", "", "", 403, "internal_function")
 	if len(*list) != 0 {

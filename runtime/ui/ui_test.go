@@ -15,6 +15,7 @@ import (
 
 	"fnstore/kit/queue"
 	"fnstore/kit/wire"
+	"fnstore/runtime/queueapi"
 )
 
 // nowhere is a store that nobody dials in tests that need none.
@@ -100,6 +101,39 @@ func TestUI_PageShowsFunctionsAndRunsNothingInline(t *testing.T) {
 	}
 	if strings.Index(body, `data-name="hello"`) > strings.Index(body, `data-name="rare"`) {
 		t.Error("functions are not in order")
+	}
+}
+
+// The page of messages is there where there is a queue, and runs nothing inline.
+func TestMessages_PageIsThereWithAQueue(t *testing.T) {
+	srv := serve(t, func(c *Config) { c.Queue = []queueapi.Route{} })
+	res, body := send(t, "GET", srv.URL+"/ui/messages", nil)
+	if res.StatusCode != 200 || !strings.Contains(body, `id="numbers"`) {
+		t.Fatalf("%d %s", res.StatusCode, body)
+	}
+	for _, never := range []string{`<[^>]* style=`, `<[^>]* on[a-z]+=`, `<style`, `<script[^>]*>[^<]`, `<script>`, `https?://`} {
+		if found := regexp.MustCompile(never).FindString(body); found != "" {
+			t.Errorf("the page has %q", found)
+		}
+	}
+	for _, f := range regexp.MustCompile(`(?:href|src)="(/ui/static/[^"]+)"`).FindAllStringSubmatch(body, -1) {
+		if res, _ := send(t, "GET", srv.URL+f[1], nil); res.StatusCode != 200 {
+			t.Errorf("%s: %d", f[1], res.StatusCode)
+		}
+	}
+	res, body = send(t, "GET", serve(t, nil).URL+"/ui/messages", nil)
+	wantProblem(t, res, body, 404, "no_route")
+}
+
+func TestFunctions_SayWhoseMessagesWait(t *testing.T) {
+	srv := serve(t, func(c *Config) {
+		c.Queues = func(context.Context) (map[string]string, error) {
+			return map[string]string{"hello": "paused", "rare": "open"}, nil
+		}
+	})
+	_, body := send(t, "GET", srv.URL+"/ui/", nil)
+	if !strings.Contains(body, "Messages are paused</a>") || !strings.Contains(body, "Messages wait, it fails</a>") {
+		t.Error("the page does not say that messages wait")
 	}
 }
 

@@ -162,8 +162,8 @@ func TestJob_RetryOfAGroup(t *testing.T) {
 			t.Fatalf("claimed %+v, %v", list, err)
 		}
 		m := list[0]
-		old := lease.Outcome{Key: lease.Key{ID: m.ID, Fence: 1}, Function: "f", Group: "g", Verdict: lease.Done}
-		if m.Fence != 1 {
+		old := lease.Outcome{Key: lease.Key{ID: m.ID, Fence: 1<<32 | 1}, Function: "f", Group: "g", Verdict: lease.Done}
+		if m.ID != third {
 			if refused, err := q.Finish(t.Context(), []lease.Outcome{old}); err != nil || len(refused) != 1 {
 				t.Errorf("a worker of its first life ended it: %v", err)
 			}

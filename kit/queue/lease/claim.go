@@ -19,6 +19,10 @@ type Want struct {
 // and never one that another worker holds: one statement for all functions. Of a
 // function whose circuit is open it leases one message when a probe is due, and
 // none otherwise.
+//
+// A claim does not wait until it is on disk, and neither does the transaction
+// that it is part of: one that a crash of the server undoes was never promised
+// to anybody.
 func (q *Queue) Claim(ctx context.Context, session int32, want []Want) ([]Message, error) {
 	fns, room, since := make([]string, len(want)), make([]int32, len(want)), make([]time.Time, len(want))
 	begun := time.Now()
@@ -65,7 +69,7 @@ func (q *Queue) remember(want []Want, since []time.Time, list []claimed, begun t
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.marks.saw(list[0].now, list[0].xmin, list[0].xmax)
+	q.marks.saw(list[0].now, list[0].xmin, list[0].xid)
 	for i, w := range want {
 		f, ok := of[w.Function]
 		if !ok || f.probe {
@@ -78,6 +82,10 @@ func (q *Queue) remember(want []Want, since []time.Time, list []claimed, begun t
 	}
 }
 
+// A fence has the session in its upper half: when a crash of the server undoes a
+// claim, the next one of the same message is another session's, since all have
+// to join again, and so has another fence.
+//
 // pick takes the rows of the index in their order; probing is for the functions
 // of which one message was leased to see whether they work again.
 const claimSQL = `
@@ -89,7 +97,7 @@ with want as materialized (
 ),
 pick as materialized (
     select m.id, m.visible_at, m.leased_by is not null as lost, want.fn, want.probe
-    from want
+    from (select set_config('synchronous_commit', 'off', true)) quick, want
     cross join lateral (
         select id, visible_at, leased_by from queue.message
         where fn = want.fn and not blocked and visible_at >= want.since and visible_at <= now()
@@ -106,7 +114,7 @@ probing as (
 )
 update queue.message m
 set attempt = attempt + 1, deliveries = deliveries + 1, first_at = coalesce(first_at, clock_timestamp()),
-    fence = fence + 1, leased_by = $3, visible_at = clock_timestamp() + $4,
+    fence = ($3::bigint << 32) | ((fence & 4294967295) + 1), leased_by = $3, visible_at = clock_timestamp() + $4,
     history = case when pick.lost then m.history || jsonb_build_object('at', clock_timestamp(), 'attempt', m.attempt,
         'code', 'worker_lost', 'reason', 'its worker died or lost its lease before the call ended') else m.history end
 from pick where m.id = pick.id
@@ -114,13 +122,13 @@ returning m.id, m.fn, m.grp, m.method, m.path, m.headers, m.body, m.body_ref, m.
           m.created_at, m.deadline, m.attempt, m.deliveries, m.first_at, m.fence, pick.probe, pick.lost,
           (extract(epoch from clock_timestamp() - m.first_at) * 1e6)::bigint,
           pick.visible_at, now(),
-          pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint`
+          pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_current_xact_id()::text::bigint`
 
 // claimed is a message and what its claim saw.
 type claimed struct {
 	Message
-	was, now   time.Time
-	xmin, xmax int64
+	was, now  time.Time
+	xmin, xid int64
 }
 
 func scanClaimed(row pgx.CollectableRow) (c claimed, err error) {
@@ -133,7 +141,7 @@ func scanClaimed(row pgx.CollectableRow) (c claimed, err error) {
 	m := &c.Message
 	err = row.Scan(&m.ID, &m.Function, &group, &m.Method, &m.Path, &headers, &m.Body, &ref, &m.CallID, &callback,
 		&m.Trusted, &m.CreatedAt, &deadline, &m.Attempt, &m.Deliveries, &m.FirstAt, &m.Fence, &m.Probe, &m.Lost, &age,
-		&c.was, &c.now, &c.xmin, &c.xmax)
+		&c.was, &c.now, &c.xmin, &c.xid)
 	if err != nil {
 		return c, err
 	}

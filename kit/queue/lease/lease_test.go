@@ -151,3 +151,28 @@ func TestFinish_HistoryIsBounded(t *testing.T) {
 		t.Errorf("%d entries from %d to %d, %v", entries, first, last, err)
 	}
 }
+
+// A crash of the server may undo a claim. The fence that was given out then is
+// nobody else's, ever.
+func TestClaim_UndoneByACrash(t *testing.T) {
+	db := open(t)
+	enqueue(t, db, queue.New{})
+	before := one(t, db, 1)
+	if _, err := db.Exec(t.Context(), "update queue.message set fence = 0, attempt = 0, deliveries = 0, leased_by = null, visible_at = now()"); err != nil {
+		t.Fatal(err)
+	}
+	after := one(t, db, 2)
+	if before.Fence == after.Fence {
+		t.Fatal("two leases have one fence")
+	}
+	if refused := finish(t, db, lease.Outcome{Key: before.Key(), Verdict: lease.Done}); len(refused) != 1 {
+		t.Error("the lease that was undone decided")
+	}
+	if refused := finish(t, db, lease.Outcome{Key: after.Key(), Verdict: lease.Done}); len(refused) != 0 {
+		t.Error("the lease in force was refused")
+	}
+	var commit string
+	if err := db.QueryRow(t.Context(), "show synchronous_commit").Scan(&commit); err != nil || commit != "on" {
+		t.Errorf("the connection commits with %s, %v", commit, err)
+	}
+}

@@ -13,11 +13,13 @@ import "time"
 //	  never read again ────────┘      └─ what a claim reads
 //
 // A mark must not pass a message that will appear before it: one whose
-// transaction has not committed yet. Such a transaction has no number, or a
-// number not below the snapshot's xmax, when the mark's time is taken. Once all
-// numbers below that xmax are over (the snapshot's xmin says so), every message
-// before that time is to be seen. A transaction that only reads has no number,
-// so a backup does not hold a mark back.
+// transaction has not committed yet. Whoever enqueues gets its transaction's
+// number first and takes the message's time then. So a message with a number
+// above a claim's own has a time after that claim began; and once all numbers
+// below it are over (a later snapshot's xmin says so), every message before that
+// time is to be seen. The snapshot's xmax would not do: it is one above the last
+// number that is over, and others above it may have been given out long before.
+// A transaction that only reads has no number, so a backup holds no mark back.
 //
 // What can still appear before a mark is rare: a claim of another worker that is
 // rolled back, or a server's clock that steps back. So a worker forgets its marks
@@ -34,10 +36,11 @@ type mark struct {
 	pause time.Duration
 }
 
-// sight is what a claim saw: the server's time and the snapshot's xmax.
+// sight is a claim: when it began, by the server's clock, and its transaction's
+// number.
 type sight struct {
-	at   time.Time
-	xmax int64
+	at  time.Time
+	xid int64
 }
 
 const (
@@ -59,16 +62,16 @@ func (m *marks) from(fn string, now time.Time) time.Time {
 	return k.at
 }
 
-// saw takes in a claim's snapshot.
-func (m *marks) saw(at time.Time, xmin, xmax int64) {
+// saw takes in a claim: when it began, its snapshot's xmin and its number.
+func (m *marks) saw(at time.Time, xmin, xid int64) {
 	n := 0
-	for n < len(m.seen) && m.seen[n].xmax <= xmin {
+	for n < len(m.seen) && m.seen[n].xid <= xmin {
 		m.safe = m.seen[n].at
 		n++
 	}
 	m.seen = append(m.seen[:0], m.seen[n:]...)
 	if len(m.seen) < maxSights {
-		m.seen = append(m.seen, sight{at, xmax})
+		m.seen = append(m.seen, sight{at, xid})
 	}
 }
 

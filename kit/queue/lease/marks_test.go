@@ -2,6 +2,7 @@ package lease_test
 
 import (
 	"encoding/json"
+	"sync"
 	"testing"
 	"time"
 
@@ -133,5 +134,39 @@ func TestMarks_Group(t *testing.T) {
 	}
 	if n := drain(t, q, 2); n != 10 {
 		t.Errorf("drained %d of 10", n)
+	}
+}
+
+// Senders commit at every moment beside a worker that claims. Once they are
+// silent nothing is left behind a mark.
+func TestMarks_ManySenders(t *testing.T) {
+	db := open(t)
+	q, s := lease.Open(db), queue.NewSender(db, nil, queue.Limits{})
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 150 {
+				if _, err := s.Send(t.Context(), queue.New{Function: "f"}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	silent := make(chan struct{})
+	go func() { all.Wait(); close(silent) }()
+	for done, over := 0, false; ; {
+		n := drain(t, q, 20)
+		done += n
+		if over && n == 0 {
+			if done != 8*150 {
+				t.Errorf("%d of %d were found, %d are left", done, 8*150, count(t, db, "message"))
+			}
+			return
+		}
+		select {
+		case <-silent:
+			over = true
+		default:
+		}
 	}
 }

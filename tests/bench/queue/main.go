@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -29,6 +30,7 @@ type settings struct {
 	held    time.Duration // that a snapshot is open beside one
 	backlog int
 	peers   bool
+	parts   string
 }
 
 func main() {
@@ -38,6 +40,7 @@ func main() {
 	flag.DurationVar(&set.held, "held", 2*time.Minute, "that a REPEATABLE READ transaction is open beside a closed loop; the promise is of 10m")
 	flag.IntVar(&set.backlog, "backlog", 1_000_000, "messages that wait")
 	flag.BoolVar(&set.peers, "peers", true, "measure River and NATS too")
+	flag.StringVar(&set.parts, "parts", "accept,loops,drains,held", "what to measure, with commas")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -58,9 +61,14 @@ func measure(ctx context.Context, set settings) (err error) {
 		return err
 	}
 	defer o.Close()
-	for _, part := range []func(context.Context, *ours, settings) error{accept, loops, drains, held} {
+	parts := map[string]func(context.Context, *ours, settings) error{"accept": accept, "loops": loops, "drains": drains, "held": held}
+	for name := range strings.SplitSeq(set.parts, ",") {
+		part := parts[name]
+		if part == nil {
+			return fmt.Errorf("no part %q", name)
+		}
 		if err := part(ctx, o, set); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return nil

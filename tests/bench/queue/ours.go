@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -10,13 +11,18 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/openfaas/faas-provider/types"
 
 	"fnstore/kit/queue"
 	"fnstore/tests/storetest"
 )
 
-// fn is the function that all call.
-const fn = "hello"
+// fn is the function that all call: hello's image under a name of its own, with
+// no limit of processor time and as many calls at once as the peers make.
+const (
+	fn          = "noop"
+	concurrency = "64"
+)
 
 const submitters = 16
 
@@ -46,6 +52,10 @@ func open(ctx context.Context, s *storetest.Store) (*ours, error) {
 	o := &ours{store: s, db: db, sender: queue.NewSender(db, nil, queue.Limits{}), told: make(chan struct{}, 1),
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: submitters}}}
 	go o.notify(ctx)
+	if err := deploy(ctx, s); err != nil {
+		db.Close()
+		return nil, err
+	}
 	for deadline := time.Now().Add(time.Minute); ; {
 		res, err := o.client.Post(s.URL+"/function/"+fn, "text/plain", bytes.NewReader(body))
 		if err == nil {
@@ -66,6 +76,40 @@ func open(ctx context.Context, s *storetest.Store) (*ours, error) {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+}
+
+// deploy makes the function.
+func deploy(ctx context.Context, s *storetest.Store) error {
+	system := func(method, path string, in, out any) error {
+		text, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		req, err := http.NewRequestWithContext(ctx, method, s.URL+path, bytes.NewReader(text))
+		if err != nil {
+			return err
+		}
+		req.SetBasicAuth(s.User, s.Password)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		if res.StatusCode > 299 {
+			return fmt.Errorf("%s %s answered %d", method, path, res.StatusCode)
+		}
+		if out == nil {
+			return nil
+		}
+		return json.NewDecoder(res.Body).Decode(out)
+	}
+	var hello types.FunctionStatus
+	if err := system(http.MethodGet, "/system/function/hello", nil, &hello); err != nil {
+		return err
+	}
+	return system(http.MethodPost, "/system/functions", types.FunctionDeployment{
+		Service: fn, Image: hello.Image, Annotations: &map[string]string{"fnstore.concurrency": concurrency, "fnstore.scale.zero": "false"},
+	}, nil)
 }
 
 // Close ends the connections.
