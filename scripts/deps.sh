@@ -2,7 +2,7 @@
 # Installs the Debian packages that the store needs, when they are missing.
 #
 #   sh scripts/deps.sh run    Postgres and Redis, for `make up`
-#   sh scripts/deps.sh test   also Chromium, curl, nginx and clients of S3, for `make test`
+#   sh scripts/deps.sh test   also Chromium, nginx, clients of S3, curl, jq and openssl, for `make test`
 #   sh scripts/deps.sh docker only a container engine, for tests that root runs
 #
 # Only the programs are wanted: the store runs private instances of its own. So no
@@ -43,10 +43,10 @@ missing() {
 	redis_there || printf 'redis-tools '
 	[ "$1" = test ] || return 0
 	chromium_there || printf 'chromium '
-	have curl || printf 'curl '
 	have nginx || printf 'nginx '
 	have aws || printf 'awscli '
 	boto3_there || printf 'python3-boto3 '
+	for tool in curl jq openssl; do have $tool || printf '%s ' $tool; done # what pages say to try
 }
 
 what=${1:-run}

@@ -10,7 +10,7 @@ import (
 )
 
 // What changed is told, once to each; what was only asked for, or refused, is not.
-func TestChangesAreTold(t *testing.T) {
+func TestChanges_AreTold(t *testing.T) {
 	var c changes
 	heard := 0
 	c.tell(func() { heard++ })

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"fnstore/kit/caller"
 	"fnstore/runtime/secrets"
 )
 
@@ -49,9 +48,3 @@ const (
 
 // s3Admin is the access key of people and scripts.
 const s3Admin = "fnstore-admin"
-
-// eventKey makes the key of the event plane's signatures.
-func eventKey(vault *secrets.Store) error {
-	_, err := vault.Ensure(caller.Secret)
-	return err
-}

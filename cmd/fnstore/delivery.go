@@ -7,10 +7,12 @@ import (
 
 	"fnstore/kit/caller"
 	"fnstore/kit/queue"
+	"fnstore/runtime/callback"
 	"fnstore/runtime/delivery"
 )
 
 func (st *store) startDelivery(ctx context.Context) error {
+	st.callbacks.waiting = callback.NewWaiting(st.pool, st.callbacks.notify)
 	d, err := delivery.Open(ctx, delivery.Config{
 		Postgres: st.pg.URL(),
 		Gateway:  st.internalURL,
@@ -20,8 +22,9 @@ func (st *store) startDelivery(ctx context.Context) error {
 			if err != nil {
 				return nil, err
 			}
-			return deliveryFunctions(list), nil
+			return st.callbacks.functions(ctx, deliveryFunctions(list)), nil
 		},
+		Ended:    st.callbacks.ended,
 		Bodies:   st.bodies,
 		Deployed: st.deployed,
 		LastExit: st.functions.LastExit,

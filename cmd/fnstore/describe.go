@@ -33,6 +33,10 @@ func (cmd describeCmd) Run(ctx context.Context, s *settings, out io.Writer) erro
 		enc.SetIndent("", "  ")
 		return enc.Encode(f)
 	}
+	numbers, err := c.queueNumbers(ctx)
+	if err != nil {
+		return err
+	}
 	state := "not ready"
 	switch {
 	case f.AvailableReplicas > 0:
@@ -49,6 +53,7 @@ func (cmd describeCmd) Run(ctx context.Context, s *settings, out io.Writer) erro
 	row("Name", f.Name)
 	row("Status", state)
 	row("Replicas", fmt.Sprintf("%d of %d", f.AvailableReplicas, f.Replicas))
+	row("Queue", queueLine(numbers[f.Name]))
 	row("Calls", fmt.Sprintf("%.0f", f.InvocationCount))
 	row("Image", f.Image)
 	row("URL", c.base+"/function/"+f.Name)

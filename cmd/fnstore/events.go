@@ -31,10 +31,8 @@ func (c *connectors) openS3(s *settings, vault *secrets.Store) (err error) {
 	if c.s3, err = minio.OpenStore(s.S3URL); err != nil {
 		return fmt.Errorf("FNSTORE_S3_URL: %w", err)
 	}
-	if !vault.Has(minioToken) {
-		if err := vault.Put(minioToken, []byte(secrets.Random())); err != nil {
-			return err
-		}
+	if _, err := vault.Ensure(minioToken); err != nil {
+		return err
 	}
 	c.s3Token = func() (string, error) { b, err := vault.Read(minioToken); return strings.TrimSpace(string(b)), err }
 	c.every = s.Reconcile
@@ -68,7 +66,7 @@ func (cmd eventsRunCmd) Run(ctx context.Context, s *settings) error {
 	if err != nil {
 		return err
 	}
-	if err := eventKey(vault); err != nil {
+	if _, err := vault.Ensure(caller.Secret); err != nil {
 		return err
 	}
 	if _, err := migrateStore(ctx, s.Postgres); err != nil {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -38,9 +39,18 @@ func (cmd listCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
 		return enc.Encode(list)
 	}
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(t, "FUNCTION\tREADY\tCALLS\tIMAGE")
+	numbers, err := c.queueNumbers(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(t, "FUNCTION\tREADY\tCALLS\tQUEUE\tIMAGE")
 	for _, f := range list {
-		fmt.Fprintf(t, "%s\t%d/%d\t%.0f\t%s\n", f.Name, f.AvailableReplicas, f.Replicas, f.InvocationCount, f.Image)
+		q := numbers[f.Name]
+		state := strconv.FormatInt(q.Waiting+q.InFlight, 10)
+		if q.State() != "" {
+			state = join(state, q.State())
+		}
+		fmt.Fprintf(t, "%s\t%d/%d\t%.0f\t%s\t%s\n", f.Name, f.AvailableReplicas, f.Replicas, f.InvocationCount, state, f.Image)
 	}
 	return t.Flush()
 }

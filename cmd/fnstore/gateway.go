@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/openfaas/faas-provider/types"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"fnstore/kit/caller"
 	"fnstore/kit/queue"
@@ -16,6 +17,7 @@ import (
 	"fnstore/runtime/gateway"
 	"fnstore/runtime/ingress"
 	"fnstore/runtime/logs"
+	"fnstore/runtime/queueapi"
 	"fnstore/runtime/ui"
 )
 
@@ -46,6 +48,7 @@ func (st *store) startGateway(written *logs.Store) error {
 		return err
 	}
 	st.gatewayURL, st.internalURL, st.metricsAddr = st.ingress.URL(public), "http://"+internal.Addr().String(), metrics.Addr().String()
+	numbers := queueapi.NewNumbers(st.pool)
 	var g *gateway.Gateway
 	page, err := ui.New(ui.Config{
 		Functions: func(ctx context.Context) ([]types.FunctionStatus, error) { return g.Functions(ctx) },
@@ -63,6 +66,8 @@ func (st *store) startGateway(written *logs.Store) error {
 			}
 			return err
 		},
+		Queues:  numbers.Stopped,
+		Queue:   queueapi.Routes("/ui", st.queueConfig(), numbers),
 		Version: version,
 	})
 	if err != nil {
@@ -72,10 +77,17 @@ func (st *store) startGateway(written *logs.Store) error {
 	g = gateway.New(gateway.Config{
 		Provider: changing{st.functions, &st.changes},
 		Secrets:  st.vault, Logs: written, User: adminUser, Password: password,
-		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: st.systemRoutes(),
-		Scheme: ingress.Scheme, Enqueue: st.startSender(),
+		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: st.systemRoutes(numbers),
+		Metrics: []prometheus.Collector{queueapi.Collector(numbers, metricsLabel)},
+		Scheme:  ingress.Scheme, Enqueue: st.startSender(), Callback: st.callbacks.hosts.Check,
 		Cancel: func(ctx context.Context, callID string) (bool, error) {
-			return lease.Open(st.pool).Cancel(ctx, callID)
+			q := lease.Open(st.pool)
+			q.OnEnd(st.callbacks.ended)
+			found, err := q.Cancel(ctx, callID)
+			if d := st.delivery.Load(); found && d != nil {
+				d.Announce() // there may be a callback
+			}
+			return found, err
 		},
 	})
 	st.run(gateway.CutStalled(public, gateway.DefaultStall), "gateway", st.ingress.Server(server("gateway", g)))
@@ -85,7 +97,7 @@ func (st *store) startGateway(written *logs.Store) error {
 }
 
 // systemRoutes are the routes below /system that are not OpenFaaS'.
-func (st *store) systemRoutes() []gateway.Route {
+func (st *store) systemRoutes(numbers *queueapi.Numbers) []gateway.Route {
 	events := eventapi.API{DB: st.pool, Functions: st.deployedFunctions, Changed: func() {
 		st.changes.happened() // connectors look again
 		if d := st.delivery.Load(); d != nil {
@@ -95,5 +107,5 @@ func (st *store) systemRoutes() []gateway.Route {
 			slog.Debug("notify the queue", "cause", err)
 		}
 	}}
-	return slices.Concat(queueRoutes(st.pool), st.changes.telling(versionRoutes(st.functions)), events.Routes())
+	return slices.Concat(st.queueRoutes(numbers), st.changes.telling(versionRoutes(st.functions)), events.Routes())
 }

@@ -40,11 +40,14 @@ type commands struct {
 	Rollback  rollbackCmd  `cmd:"" help:"Bring a function's former version back."`
 	Remove    removeCmd    `cmd:"" help:"Remove functions."`
 	Store     storeCmd     `cmd:"" help:"Print the store manifest of the stack file's functions, for faas-cli store --url."`
-	Dlq       dlqCmd       `cmd:"" help:"Look at dead letters: messages that were given up."`
+	Dlq       dlqCmd       `cmd:"" help:"Look at dead letters, messages that were given up; send them again or delete them."`
+	Pause     pauseCmd     `cmd:"" help:"Stop delivering a function's messages; they wait."`
+	Resume    resumeCmd    `cmd:"" help:"Deliver a paused function's messages again."`
 	S3        s3Cmd        `cmd:"" name:"s3" help:"Put, get and list objects."`
 	Schedules schedulesCmd `cmd:"" help:"List, run, pause and resume the functions' schedules."`
 	Publish   publishCmd   `cmd:"" help:"Publish to a topic; the body comes from standard input."`
 	Events    eventsCmd    `cmd:"" help:"Connectors and delivery alone; the picture of events."`
+	Workflow  workflowCmd  `cmd:"" help:"Check, draw and try out workflows in the Amazon States Language."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // Every function of the stack file is in the manifest, with what faas-cli needs.
-func TestManifestNamesEveryFunction(t *testing.T) {
+func TestManifest_NamesEveryFunction(t *testing.T) {
 	t.Chdir("../..")
 	s := &settings{Stack: "stack.yml", State: t.TempDir()}
 	file, err := s.stackFile("127.0.0.1:5000")

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"fnstore/connectors/hook"
+	"fnstore/kit/idempotency"
 	"fnstore/kit/queue"
 	"fnstore/runtime/migrate"
 	"fnstore/runtime/objects"
@@ -78,5 +79,5 @@ func migrateStore(ctx context.Context, owner string) (ran int, err error) {
 		}
 		return migrate.Source{Name: name, FS: sub}
 	}
-	return migrate.Apply(ctx, owner, []migrate.Source{own("kit_queue", queue.Migrations), own("objects", objects.Migrations), own("connectors_hook", hook.Migrations)})
+	return migrate.Apply(ctx, owner, []migrate.Source{own("kit_queue", queue.Migrations), own("kit_idempotency", idempotency.Migrations), own("objects", objects.Migrations), own("connectors_hook", hook.Migrations)})
 }

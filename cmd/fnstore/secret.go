@@ -16,6 +16,7 @@ type secretCmd struct {
 	List   secretListCmd   `cmd:"" help:"List the names of the secrets; a value is never shown."`
 	Create secretCreateCmd `cmd:"" help:"Make a secret; its value comes from standard input."`
 	Update secretUpdateCmd `cmd:"" help:"Give a secret another value; functions read it from then on, without a restart."`
+	Rotate secretRotateCmd `cmd:"" help:"Give a secret that the store made another value, without a failed call."`
 	Remove secretRemoveCmd `cmd:"" help:"Remove a secret."`
 }
 

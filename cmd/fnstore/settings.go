@@ -37,6 +37,8 @@ type settings struct {
 	Redis         string        `env:"FNSTORE_REDIS_URL" help:"A Redis of yours; without it the store runs its own." placeholder:"URL"`
 	QueueMessages int64         `default:"2000000" env:"FNSTORE_QUEUE_MESSAGES" help:"Messages that may wait for one function; more get 429." placeholder:"N"`
 	QueueBytes    int64         `default:"4294967296" env:"FNSTORE_QUEUE_BYTES" help:"Bytes of bodies that may wait for one function; more get 429." placeholder:"N"`
+	CallbackHosts string        `env:"FNSTORE_CALLBACK_HOSTS" help:"Hosts that X-Callback-Url may name, with commas between them: NAME, NAME:PORT, or NAME:PORT+private for one whose address is not public." placeholder:"HOST,..."`
+	DeadNotify    string        `name:"deadletter-notify" env:"FNSTORE_DEADLETTER_NOTIFY" help:"URL or function that is told of dead letters; the annotation fnstore.deadletter.notify of a function is one for its own." placeholder:"URL|NAME"`
 
 	stateFlag bool `kong:"-"` // --state was given, not the environment's FNSTORE_STATE
 }

@@ -25,7 +25,7 @@ configuration:
 `
 
 // What was there stays to the byte; the new function is the last.
-func TestAFunctionIsAddedToTheStackFile(t *testing.T) {
+func TestStackedit_AFunctionIsAddedToTheStackFile(t *testing.T) {
 	after, err := addFunction("stack.yml", someStack, "two", "functions/two")
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func TestAFunctionIsAddedToTheStackFile(t *testing.T) {
 	}
 }
 
-func TestStackFilesOfOtherShapes(t *testing.T) {
+func TestStackedit_StackFilesOfOtherShapes(t *testing.T) {
 	const provider = "provider: {name: openfaas}\n"
 	full := "functions:\n"
 	for i := range maxFunctions {

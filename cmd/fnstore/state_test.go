@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestEnvIsReadByShellsAndByUs(t *testing.T) {
+func TestState_EnvIsReadByShellsAndByUs(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "env")
 	odd := `it's "$HOME" \ %x`
 	if err := writeEnv(path, []variable{{"ODD", odd}, {"PLAIN", "http://127.0.0.1:8080"}}); err != nil {
@@ -31,7 +31,7 @@ func TestEnvIsReadByShellsAndByUs(t *testing.T) {
 	}
 }
 
-func TestAStateHasOneStore(t *testing.T) {
+func TestState_AStateHasOneStore(t *testing.T) {
 	s := &settings{State: t.TempDir()}
 	unlock, err := lockState(s)
 	if err != nil {
@@ -52,7 +52,7 @@ func TestAStateHasOneStore(t *testing.T) {
 }
 
 // Where a function's user could not walk to its files, the state goes elsewhere.
-func TestAClosedFolderIsNoPlaceForFunctions(t *testing.T) {
+func TestState_AClosedFolderIsNoPlaceForFunctions(t *testing.T) {
 	closed := filepath.Join(t.TempDir(), "closed")
 	if err := os.MkdirAll(filepath.Join(closed, "below"), 0o755); err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestAClosedFolderIsNoPlaceForFunctions(t *testing.T) {
 	}
 }
 
-func TestCredentialsAreMadeOnce(t *testing.T) {
+func TestState_CredentialsAreMadeOnce(t *testing.T) {
 	c := credentials{filepath.Join(t.TempDir(), "credentials")}
 	a, err := c.get("x")
 	if err != nil || len(a) != 64 {

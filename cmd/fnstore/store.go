@@ -56,6 +56,7 @@ type store struct {
 	internalURL  string                            // for the store itself
 	delivery     atomic.Pointer[delivery.Delivery] // nil until it starts
 	bodies       queue.Bodies                      // of long messages; nil: they stay in their rows
+	callbacks    callbacks
 	metricsAddr  string
 	events       *connectors
 
@@ -83,7 +84,10 @@ func (st *store) start(ctx context.Context) (err error) {
 	if st.vault, err = secrets.Open(st.set.path("secrets")); err != nil {
 		return err
 	}
-	if err := eventKey(st.vault); err != nil {
+	if err := generateSecrets(st.vault); err != nil {
+		return err
+	}
+	if err := st.openCallbacks(); err != nil {
 		return err
 	}
 	if err := st.startRegistry(); err != nil {

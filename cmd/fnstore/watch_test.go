@@ -10,7 +10,7 @@ import (
 
 // A save is seen however the editor makes it; what an editor leaves beside the
 // file, and a test, are no part of the program.
-func TestWatchSeesSaves(t *testing.T) {
+func TestWatch_SeesSaves(t *testing.T) {
 	dir := t.TempDir()
 	stack := filepath.Join(t.TempDir(), "stack.yml")
 	put := func(path, text string) {
@@ -55,7 +55,7 @@ func TestWatchSeesSaves(t *testing.T) {
 }
 
 // Waiting ends with the work, and at once when something changed before.
-func TestWatchEnds(t *testing.T) {
+func TestWatch_Ends(t *testing.T) {
 	w := watch{dirs: []string{t.TempDir()}}
 	w.await(t.Context(), w.look()+1)
 	ctx, cancel := context.WithCancel(t.Context())

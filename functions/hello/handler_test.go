@@ -10,11 +10,12 @@ import (
 	"fnstore/kit/golden"
 )
 
-func TestGolden_R9_R23(t *testing.T) {
+// Seed: R9, R23
+func TestHandler_Golden(t *testing.T) {
 	golden.Run(t, http.HandlerFunc(Handle), "testdata")
 }
 
-func TestRefusals(t *testing.T) {
+func TestHandler_Refusals(t *testing.T) {
 	for name, c := range map[string]struct {
 		target, body string
 		status       int
@@ -39,7 +40,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestLongestNameIsGreeted(t *testing.T) {
+func TestHandler_LongestNameIsGreeted(t *testing.T) {
 	name := strings.Repeat("é", maxName)
 	w := httptest.NewRecorder()
 	Handle(w, httptest.NewRequest("POST", "/", strings.NewReader(`{"name":"`+name+`"}`)))

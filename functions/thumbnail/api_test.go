@@ -74,7 +74,8 @@ func one(t testing.TB, a *api, name string) result {
 	return results[0]
 }
 
-func TestThreeWidthsBesideAnotherBucket_R14_R35_B32(t *testing.T) {
+// Seed: R14, R35, B32
+func TestAPI_ThreeWidthsBesideAnotherBucket(t *testing.T) {
 	store := new(s3test.Server)
 	etag := store.Add("uploads/a/photo.jpg", "text/plain", phototest.Phone(800, 600, 6))
 	res := one(t, fresh(t, store), "uploads/a/photo.jpg")
@@ -99,7 +100,9 @@ func TestThreeWidthsBesideAnotherBucket_R14_R35_B32(t *testing.T) {
 
 // What the function wrote never starts it again, in whichever bucket a
 // misdirected event finds it.
-func TestThumbnailsMakeNoThumbnails_B32(t *testing.T) {
+//
+// Seed: B32
+func TestThumbnails_MakeNoThumbnails(t *testing.T) {
 	store := new(s3test.Server)
 	store.Add("uploads/p.png", "", phototest.PNG(phototest.Scene(300, 200)))
 	a := fresh(t, store)
@@ -127,7 +130,8 @@ func TestThumbnailsMakeNoThumbnails_B32(t *testing.T) {
 	}
 }
 
-func TestKeysAreDecodedOnce_B11(t *testing.T) {
+// Seed: B11
+func TestAPI_KeysAreDecodedOnce(t *testing.T) {
 	store := new(s3test.Server)
 	file := phototest.PNG(phototest.Scene(60, 40))
 	for _, key := range []string{"my photo é+.jpg", "a/b c/100%41.png", "übung/+ +%2B.png"} {
@@ -141,7 +145,8 @@ func TestKeysAreDecodedOnce_B11(t *testing.T) {
 	}
 }
 
-func TestASecondArrivalIsAQuietSuccess_B38(t *testing.T) {
+// Seed: B38
+func TestAPI_ASecondArrivalIsAQuietSuccess(t *testing.T) {
 	store := new(s3test.Server)
 	store.Add("uploads/p.jpg", "", phototest.Phone(300, 200, 1))
 	a := fresh(t, store)
@@ -159,7 +164,9 @@ func TestASecondArrivalIsAQuietSuccess_B38(t *testing.T) {
 
 // The object is replaced while its first content is being read: whoever wrote
 // last, what stays is made of what stays.
-func TestTheNewestObjectWins_B38(t *testing.T) {
+//
+// Seed: B38
+func TestAPI_TheNewestObjectWins(t *testing.T) {
 	store := new(s3test.Server)
 	old := store.Add("uploads/p.png", "", phototest.PNG(phototest.Scene(300, 200)))
 	var once sync.Once
@@ -188,7 +195,8 @@ func TestTheNewestObjectWins_B38(t *testing.T) {
 	}
 }
 
-func TestAnObjectThatNeverRestsIsTriedLater_B38(t *testing.T) {
+// Seed: B38
+func TestAPI_AnObjectThatNeverRestsIsTriedLater(t *testing.T) {
 	store := new(s3test.Server)
 	n := 0
 	lay := func() { n++; store.Add("uploads/p.png", "", phototest.PNG(phototest.Scene(100+n, 50))) }

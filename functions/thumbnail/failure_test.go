@@ -11,7 +11,8 @@ import (
 	"fnstore/kit/s3/s3test"
 )
 
-func TestWhatIsNotToBeDone_R14(t *testing.T) {
+// Seed: R14
+func TestFailure_WhatIsNotToBeDone(t *testing.T) {
 	store := new(s3test.Server)
 	store.Add("other/p.png", "", phototest.PNG(phototest.Scene(30, 20)))
 	a := fresh(t, store)
@@ -32,7 +33,9 @@ func TestWhatIsNotToBeDone_R14(t *testing.T) {
 
 // A bad image is refused for good, with its name and reason, and the next one
 // is made.
-func TestBadImagesAreDeadLettersWithAReason_B30_B34_B35(t *testing.T) {
+//
+// Seed: B30, B34, B35
+func TestFailure_BadImagesAreDeadLettersWithAReason(t *testing.T) {
 	good := phototest.JPEG(phototest.Scene(120, 80))
 	store := new(s3test.Server)
 	a := fresh(t, store)
@@ -59,7 +62,8 @@ func TestBadImagesAreDeadLettersWithAReason_B30_B34_B35(t *testing.T) {
 	one(t, a, "uploads/good.jpg")
 }
 
-func TestOneBadRecordDoesNotStopTheOthers_B7_B13(t *testing.T) {
+// Seed: B7, B13
+func TestFailure_OneBadRecordDoesNotStopTheOthers(t *testing.T) {
 	store := new(s3test.Server)
 	store.Add("uploads/1.png", "", phototest.PNG(phototest.Scene(30, 20)))
 	store.Add("uploads/2.png", "", phototest.HTML)
@@ -88,7 +92,9 @@ func TestOneBadRecordDoesNotStopTheOthers_B7_B13(t *testing.T) {
 
 // A secret that is missing at the start, wrong for a while or rotated is read
 // again at each call; nothing but bad settings is remembered.
-func TestTheKeyIsReadAtUse_R19_R22_B17_B18(t *testing.T) {
+//
+// Seed: R19, R22, B17, B18
+func TestFailure_TheKeyIsReadAtUse(t *testing.T) {
 	store := new(s3test.Server)
 	store.Add("uploads/p.png", "", phototest.PNG(phototest.Scene(30, 20)))
 	good := store.Start(t)
@@ -119,7 +125,8 @@ func TestTheKeyIsReadAtUse_R19_R22_B17_B18(t *testing.T) {
 	}
 }
 
-func TestSettings_R12(t *testing.T) {
+// Seed: R12
+func TestFailure_Settings(t *testing.T) {
 	env := map[string]string{"thumbnail_sources": "uploads/in, scans", "thumbnail_bucket": "small"}
 	s, err := read(func(k string) string { return env[k] })
 	if err != nil || s.output != "small" || !s.watches("uploads", "in/a") || s.watches("uploads", "out/a") || !s.watches("scans", "x") {
@@ -132,7 +139,7 @@ func TestSettings_R12(t *testing.T) {
 	}
 }
 
-func TestMissingOutputBucketIsOurs(t *testing.T) {
+func TestFailure_MissingOutputBucketIsOurs(t *testing.T) {
 	store := new(s3test.Server)
 	store.Add("uploads/p.png", "", phototest.PNG(phototest.Scene(30, 20)))
 	a := fresh(t, store)

@@ -12,7 +12,9 @@ import (
 
 // The goldens run before a store with these objects. A signature has a time in
 // it, so who may call is tested in handler_test.go.
-func TestGolden_R14(t *testing.T) {
+//
+// Seed: R14
+func TestGolden(t *testing.T) {
 	store := new(s3test.Server)
 	store.Add("uploads/my photo é+.jpg", "image/jpeg", phototest.Phone(300, 225, 6))
 	store.Add("uploads/trip/glass.png", "image/png", phototest.PNG(phototest.Glass(60, 40)))

@@ -17,7 +17,9 @@ import (
 
 // The door as the world finds it: nothing mounted at first, then the key of
 // the event plane, then the key of the store; who cannot sign gets nowhere.
-func TestOnlyTheEventPlaneMayCall_B17(t *testing.T) {
+//
+// Seed: B17
+func TestHandler_OnlyTheEventPlaneMayCall(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("secret_mount_path", dir) // the one test that goes through Handle
 	mount := func(name, value string) {
@@ -66,7 +68,9 @@ func TestOnlyTheEventPlaneMayCall_B17(t *testing.T) {
 }
 
 // Calls that come at once take turns: the second image is not read before the first one is out of memory.
-func TestOneImageInMemoryAtATime_B34(t *testing.T) {
+//
+// Seed: B34
+func TestHandler_OneImageInMemoryAtATime(t *testing.T) {
 	store := new(s3test.Server)
 	for _, n := range []string{"a", "b", "c", "d"} {
 		store.Add("uploads/"+n, "", phototest.PNG(phototest.Scene(200, 100)))

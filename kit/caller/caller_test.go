@@ -48,7 +48,7 @@ func kind(err error) fault.Kind {
 	return fault.Of(err).Kind
 }
 
-func TestSignedCallIsAcceptedAndItsBodyKept(t *testing.T) {
+func TestCaller_SignedCallIsAcceptedAndItsBodyKept(t *testing.T) {
 	mount(t, Secret, key)
 	r := signed(key, time.Now())
 	if err := Verify(r, int64(len(body))); err != nil {
@@ -59,7 +59,7 @@ func TestSignedCallIsAcceptedAndItsBodyKept(t *testing.T) {
 	}
 }
 
-func TestBothKeysHoldWhileRotating(t *testing.T) {
+func TestCaller_BothKeysHoldWhileRotating(t *testing.T) {
 	mount(t, Secret, other, Previous, key)
 	for _, k := range []string{key, other} {
 		if err := Verify(signed(k, time.Now()), 1<<20); err != nil {
@@ -72,7 +72,7 @@ func TestBothKeysHoldWhileRotating(t *testing.T) {
 	}
 }
 
-func TestTamperedCallsAreRefused(t *testing.T) {
+func TestCaller_TamperedCallsAreRefused(t *testing.T) {
 	mount(t, Secret, key)
 	for name, change := range map[string]func(*http.Request){
 		"unsigned":     func(r *http.Request) { r.Header.Del(Header) },
@@ -110,7 +110,7 @@ func TestTamperedCallsAreRefused(t *testing.T) {
 	}
 }
 
-func TestTimeMustBeNear(t *testing.T) {
+func TestCaller_TimeMustBeNear(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	for off, ok := range map[time.Duration]bool{
 		0: true, Tolerance: true, -Tolerance: true, Tolerance + time.Second: false, -Tolerance - time.Second: false,
@@ -126,7 +126,7 @@ func TestTimeMustBeNear(t *testing.T) {
 	}
 }
 
-func TestKeysThatCannotServe(t *testing.T) {
+func TestCaller_KeysThatCannotServe(t *testing.T) {
 	for name, kv := range map[string][]string{
 		"none mounted": nil, "too short": {Secret, key[1:]}, "previous too short": {Secret, key, Previous, "short"},
 	} {
@@ -137,7 +137,7 @@ func TestKeysThatCannotServe(t *testing.T) {
 	}
 }
 
-func TestBodyOverTheLimit(t *testing.T) {
+func TestCaller_BodyOverTheLimit(t *testing.T) {
 	mount(t, Secret, key)
 	if err := Verify(signed(key, time.Now()), int64(len(body))-1); kind(err) != fault.TooLarge {
 		t.Error(err)
@@ -145,7 +145,7 @@ func TestBodyOverTheLimit(t *testing.T) {
 }
 
 // The caller learns that there was no proof, and nothing about why.
-func TestRefusalsSayTheSame(t *testing.T) {
+func TestCaller_RefusalsSayTheSame(t *testing.T) {
 	mount(t, Secret, key)
 	unsigned := signed(key, time.Now())
 	unsigned.Header.Del(Header)
@@ -173,7 +173,7 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
-func TestTargetIsWhatTheFunctionSees(t *testing.T) {
+func TestCaller_TargetIsWhatTheFunctionSees(t *testing.T) {
 	for path, want := range map[string]string{
 		"/function/f": "/", "/function/f/": "/", "/function/f?a=b": "/?a=b", "/function/f/a%2Fb?c": "/a%2Fb?c", "/function/f//x": "//x",
 	} {

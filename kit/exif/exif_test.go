@@ -23,7 +23,8 @@ func block(order binary.AppendByteOrder, magic string, typ uint16, v uint32) []b
 	return order.AppendUint32(b, 0)
 }
 
-func TestOrientationInBothByteOrders_B36(t *testing.T) {
+// Seed: B36
+func TestEXIF_OrientationInBothByteOrders(t *testing.T) {
 	for v := uint32(1); v <= 8; v++ {
 		for name, b := range map[string][]byte{
 			"little":   block(binary.LittleEndian, "II*\x00", typeShort, v),
@@ -38,7 +39,7 @@ func TestOrientationInBothByteOrders_B36(t *testing.T) {
 	}
 }
 
-func TestBrokenBlocksAreUpright(t *testing.T) {
+func TestEXIF_BrokenBlocksAreUpright(t *testing.T) {
 	good := block(binary.LittleEndian, "II*\x00", typeShort, 6)
 	far := bytes.Clone(good)
 	binary.LittleEndian.PutUint32(far[4:], 0xfffffff0)

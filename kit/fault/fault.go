@@ -34,6 +34,7 @@ const (
 	NotAllowed                // a method that what is there does not have
 	NotSupported              // a part of a protocol that nobody has here
 	HeadTooLarge              // the headers are over their limit
+	Failed                    // a condition that the request named does not hold
 )
 
 // kinds maps each Kind to its HTTP status (RFC 9110) and its default code.
@@ -57,6 +58,7 @@ var kinds = map[Kind]struct {
 	NotAllowed:    {http.StatusMethodNotAllowed, "method_not_allowed"},
 	NotSupported:  {http.StatusNotImplemented, "not_implemented"},
 	HeadTooLarge:  {http.StatusRequestHeaderFieldsTooLarge, "headers_too_large"},
+	Failed:        {http.StatusPreconditionFailed, "precondition_failed"},
 }
 
 // Status is the HTTP status of the kind.

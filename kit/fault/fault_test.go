@@ -20,7 +20,7 @@ func all() []Kind {
 	return ks
 }
 
-func TestEveryKindIsAnErrorStatusAndACode(t *testing.T) {
+func TestFault_EveryKindIsAnErrorStatusAndACode(t *testing.T) {
 	if len(all()) != len(kinds) {
 		t.Fatalf("%d kinds from Internal up, %d in the table", len(all()), len(kinds))
 	}
@@ -45,7 +45,7 @@ func TestEveryKindIsAnErrorStatusAndACode(t *testing.T) {
 
 // What a caller did wrong stays wrong; 429 is the exception, being about when.
 // What nobody can do here is not done later either.
-func TestOnlyOurTroubleAndLimitsAreRetriable(t *testing.T) {
+func TestFault_OnlyOurTroubleAndLimitsAreRetriable(t *testing.T) {
 	for _, k := range all() {
 		if want := k.Status() >= 500 && k != NotSupported || k == TooMany; k.Retriable() != want {
 			t.Errorf("status %d: retriable %v", k.Status(), k.Retriable())
@@ -53,7 +53,7 @@ func TestOnlyOurTroubleAndLimitsAreRetriable(t *testing.T) {
 	}
 }
 
-func TestOfFindsTheFaultThroughWrapping(t *testing.T) {
+func TestFault_OfFindsTheFaultThroughWrapping(t *testing.T) {
 	f := New(NotFound, "no_invoice", "there is no invoice %q", "7").Because(io.EOF)
 	err := fmt.Errorf("charge: %w", fmt.Errorf("load: %w", f))
 	if Of(err) != f || !errors.Is(err, io.EOF) {
@@ -67,7 +67,8 @@ func TestOfFindsTheFaultThroughWrapping(t *testing.T) {
 	}
 }
 
-func TestAnyOtherErrorIsOursAndKeptFromTheCaller_B10(t *testing.T) {
+// Seed: B10
+func TestFault_AnyOtherErrorIsOursAndKeptFromTheCaller(t *testing.T) {
 	err := errors.New("dial tcp 10.0.0.7: password canary")
 	f := Of(err)
 	if f.Kind != Internal || f.Code != "internal" || strings.Contains(f.Detail, "canary") || !errors.Is(f, err) {

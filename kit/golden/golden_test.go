@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestRunPlaysEveryFile(t *testing.T) {
+func TestGolden_RunPlaysEveryFile(t *testing.T) {
 	played := 0
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		played++
@@ -22,7 +22,7 @@ func TestRunPlaysEveryFile(t *testing.T) {
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestGolden_ParseRefuses(t *testing.T) {
 	for name, raw := range map[string]string{
 		"no dashes":      "GET / HTTP/1.1\n\n",
 		"no target":      "GET\n----\nHTTP/1.1 200 OK\n",

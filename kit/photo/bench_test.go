@@ -49,11 +49,13 @@ func ours(file []byte, widths []int) ([][]byte, error) {
 
 var ways = map[string]func([]byte, []int) ([][]byte, error){"boxes+lanczos3": ours, "lanczos3 x3": straight}
 
-// TestBoxesLookLikeLanczosOnTheFullImage_B37 takes nfnt/resize on the full
+// TestPhoto_BoxesLookLikeLanczosOnTheFullImage takes nfnt/resize on the full
 // image as the oracle. Both are JPEG at 85, and the oracle's 8 bit arithmetic
 // is 1 to 2 levels dark in two channels, which alone is 43 dB; 30 dB leaves
 // room for grain, and a shift by half a pixel on this drawing is 26.
-func TestBoxesLookLikeLanczosOnTheFullImage_B37(t *testing.T) {
+//
+// Seed: B37
+func TestPhoto_BoxesLookLikeLanczosOnTheFullImage(t *testing.T) {
 	for _, size := range []image.Point{{1600, 1200}, {1733, 1299}} {
 		file := phototest.JPEG(phototest.Scene(size.X, size.Y))
 		want, err := straight(file, three)

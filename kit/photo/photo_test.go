@@ -91,11 +91,13 @@ func small(m image.Image, f int) *image.RGBA {
 	return out
 }
 
-// TestEveryFormatGivesItsPicture_R35_B30_B31 reads each committed file and
+// TestPhoto_EveryFormatGivesItsPicture reads each committed file and
 // compares its thumbnail with the drawing it was made of. The bounds are loose:
 // JPEG at 85, twice, on hard edges gives about 30 dB, and CMYK without a
 // profile shifts colours. A wrong channel, range or turn gives less than 15.
-func TestEveryFormatGivesItsPicture_R35_B30_B31(t *testing.T) {
+//
+// Seed: R35, B30, B31
+func TestPhoto_EveryFormatGivesItsPicture(t *testing.T) {
 	scene, glass := small(phototest.Scene(160, 120), 2), small(phototest.Glass(160, 120), 2)
 	for name, c := range map[string]struct {
 		want image.Image
@@ -160,7 +162,8 @@ func testdata(t testing.TB, name string) []byte {
 	return b
 }
 
-func TestThreeWidthsKeepTheRatio_R35(t *testing.T) {
+// Seed: R35
+func TestPhoto_ThreeWidthsKeepTheRatio(t *testing.T) {
 	made := thumbs(t, phototest.JPEG(phototest.Scene(801, 533)), three...)
 	for i, want := range []image.Point{{100, 67}, {200, 133}, {400, 266}} {
 		if open(t, made[i]); made[i].Size != want {
@@ -171,7 +174,9 @@ func TestThreeWidthsKeepTheRatio_R35(t *testing.T) {
 
 // All eight ways to hold a phone show the same picture, with the width counted
 // as people see it, and nothing of the Exif block is left.
-func TestPhotosAreUprightAndSayNothingElse_B36(t *testing.T) {
+//
+// Seed: B36
+func TestPhotos_AreUprightAndSayNothingElse(t *testing.T) {
 	want := small(phototest.Scene(160, 120), 2)
 	for o := 1; o <= 8; o++ {
 		th := thumbs(t, phototest.Phone(160, 120, o), 80)[0]
@@ -186,7 +191,8 @@ func TestPhotosAreUprightAndSayNothingElse_B36(t *testing.T) {
 	}
 }
 
-func TestSmallImagesAreNotEnlarged_B33(t *testing.T) {
+// Seed: B33
+func TestPhoto_SmallImagesAreNotEnlarged(t *testing.T) {
 	for _, th := range thumbs(t, phototest.PNG(phototest.Scene(150, 90)), three...) {
 		want := image.Pt(min(th.Width, 150), min(th.Width*90/150, 90))
 		if open(t, th); th.Size != want {
@@ -195,7 +201,8 @@ func TestSmallImagesAreNotEnlarged_B33(t *testing.T) {
 	}
 }
 
-func TestTransparencyIsKeptAndDoesNotBleed_R35(t *testing.T) {
+// Seed: R35
+func TestPhoto_TransparencyIsKeptAndDoesNotBleed(t *testing.T) {
 	m := image.NewNRGBA(image.Rect(0, 0, 200, 200))
 	for i := range m.Pix { // green, and a red that is wholly transparent
 		m.Pix[i] = [8]byte{0, 200, 0, 255, 255, 0, 0, 0}[i%4+4*(i/4%200/100)]
@@ -209,7 +216,8 @@ func TestTransparencyIsKeptAndDoesNotBleed_R35(t *testing.T) {
 	}
 }
 
-func TestSameFileSameBytes_B38(t *testing.T) {
+// Seed: B38
+func TestPhoto_SameFileSameBytes(t *testing.T) {
 	for _, file := range [][]byte{phototest.Phone(300, 200, 6), phototest.PNG(phototest.Glass(300, 200))} {
 		a, b := thumbs(t, file, three...), thumbs(t, file, three...)
 		for i := range a {
@@ -222,7 +230,9 @@ func TestSameFileSameBytes_B38(t *testing.T) {
 
 // White stays white: nfnt/resize on 8 bit planes darkens each pass, and WebP's
 // white is 235.
-func TestColoursDoNotDrift_B37(t *testing.T) {
+//
+// Seed: B37
+func TestPhoto_ColoursDoNotDrift(t *testing.T) {
 	for _, c := range []color.RGBA{{255, 255, 255, 255}, {144, 145, 141, 255}, {200, 40, 90, 255}} {
 		m := image.NewRGBA(image.Rect(0, 0, 1700, 1100))
 		for i := range m.Pix {

@@ -14,9 +14,11 @@ import (
 	"fnstore/kit/raster"
 )
 
-// TestRefusalsSayWhy_B30_B34_B35 holds the stable codes: each of these files
+// TestRefuse_RefusalsSayWhy holds the stable codes: each of these files
 // is refused for good, with a sentence, and the next one is made.
-func TestRefusalsSayWhy_B30_B34_B35(t *testing.T) {
+//
+// Seed: B30, B34, B35
+func TestRefuse_RefusalsSayWhy(t *testing.T) {
 	good := phototest.JPEG(phototest.Scene(300, 200))
 	for name, c := range map[string]struct {
 		file []byte
@@ -51,7 +53,9 @@ func TestRefusalsSayWhy_B30_B34_B35(t *testing.T) {
 
 // A strip is cheap to decode, and seed's Resize(400, 0) would make it 400 by
 // 12 million. Never enlarged, it stays a strip.
-func TestAStripStaysAStrip_B33_B34(t *testing.T) {
+//
+// Seed: B33, B34
+func TestRefuse_AStripStaysAStrip(t *testing.T) {
 	for _, th := range thumbs(t, phototest.PNG(image.NewGray(image.Rect(0, 0, 1, 30_000))), three...) {
 		if th.Size != image.Pt(1, 30_000) {
 			t.Errorf("width %d: %v", th.Width, th.Size)
@@ -66,7 +70,9 @@ func TestAStripStaysAStrip_B33_B34(t *testing.T) {
 
 // A page behind the image's end, as in a file that is an image and a page at
 // once, does not come through.
-func TestWhatFollowsTheImageIsGone_B36(t *testing.T) {
+//
+// Seed: B36
+func TestRefuse_WhatFollowsTheImageIsGone(t *testing.T) {
 	for _, file := range [][]byte{phototest.JPEG(phototest.Scene(120, 90)), phototest.PNG(phototest.Scene(120, 90))} {
 		for _, th := range thumbs(t, append(bytes.Clone(file), phototest.HTML...), 100) {
 			if bytes.Contains(th.Bytes, []byte("script")) {
@@ -76,7 +82,7 @@ func TestWhatFollowsTheImageIsGone_B36(t *testing.T) {
 	}
 }
 
-func TestATimeLimitEndsTheWork(t *testing.T) {
+func TestRefuse_ATimeLimitEndsTheWork(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, err := Make(ctx, phototest.Phone(300, 200, 1), three, raster.Default)
@@ -87,7 +93,9 @@ func TestATimeLimitEndsTheWork(t *testing.T) {
 
 // The refusal of a bomb must cost less than the bomb: the allocations of all
 // tries together stay under what one pixel row of it would be.
-func TestRefusingABombIsCheap_B34(t *testing.T) {
+//
+// Seed: B34
+func TestRefuse_RefusingABombIsCheap(t *testing.T) {
 	var before, after runtime.MemStats
 	bomb := phototest.ClaimedPNG(50_000, 50_000)
 	runtime.ReadMemStats(&before)

@@ -95,7 +95,7 @@ func TestSend_NobodyForges(t *testing.T) {
 		"insert into queue.sender values ('fn_orders', 'orders', 'users')",
 		"update queue.sender set target = 'users'",
 		"select * from queue.sender",
-		"insert into queue.message (fn, method, path, headers, call_id, trusted, max_attempts) values ('users', 'POST', '/', '{}', 'c', true, 3)",
+		"insert into queue.message (fn, method, path, headers, call_id, trusted) values ('users', 'POST', '/', '{}', 'c', true)",
 		"update queue.message set fn = 'users'",
 		"select * from queue.message",
 		"select queue.allow('fn_orders', 'orders', '{users}')",

@@ -42,7 +42,8 @@ func files(t testing.TB) map[string][]byte {
 	return all
 }
 
-func TestFormatIsWhatTheBytesSay_B30(t *testing.T) {
+// Seed: B30
+func TestRaster_FormatIsWhatTheBytesSay(t *testing.T) {
 	for name, file := range files(t) {
 		want := map[string]Format{".jpg": JPEG, ".png": PNG, ".webp": WebP, ".bmp": BMP, ".tif": TIFF, "": GIF}[filepath.Ext(name)]
 		if got, ok := Sniff(file); !ok || got != want {
@@ -58,7 +59,9 @@ func TestFormatIsWhatTheBytesSay_B30(t *testing.T) {
 
 // What Header.Memory promises is what the decoders keep to: everything that
 // one decoding allocates, garbage included, fits, but for its fixed tables.
-func TestMemoryIsKnownBeforehand_B34(t *testing.T) {
+//
+// Seed: B34
+func TestRaster_MemoryIsKnownBeforehand(t *testing.T) {
 	big := files(t)
 	big["large.jpg"] = phototest.JPEG(phototest.Scene(1500, 1000))
 	big["large.png"] = phototest.PNG(phototest.Glass(1500, 1000))
@@ -82,7 +85,8 @@ func TestMemoryIsKnownBeforehand_B34(t *testing.T) {
 	}
 }
 
-func TestLimits_B34(t *testing.T) {
+// Seed: B34
+func TestRaster_Limits(t *testing.T) {
 	l := Limits{JPEGPixels: 1000, Pixels: 500, Side: 100, Memory: 4000}
 	for name, c := range map[string]struct {
 		h    Header
@@ -105,7 +109,8 @@ func TestLimits_B34(t *testing.T) {
 	}
 }
 
-func TestScansAreCounted_B34(t *testing.T) {
+// Seed: B34
+func TestRaster_ScansAreCounted(t *testing.T) {
 	file := files(t)["progressive.jpg"]
 	last := bytes.LastIndex(file, []byte("\xff\xda"))
 	var many []byte
@@ -126,7 +131,8 @@ func webpFile(chunks ...string) []byte {
 	return append(binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(body))), body...)
 }
 
-func TestWebPBombs_B34(t *testing.T) {
+// Seed: B34
+func TestRaster_WebPBombs(t *testing.T) {
 	const huge = "VP8L\x08\x00\x00\x00\x2f\xff\xff\xff\x0f\x00\x00\x00"
 	const canvas = "VP8X\x0a\x00\x00\x00\x00\x00\x00\x00\x0f\x00\x00\x0f\x00\x00"
 	for name, c := range map[string]struct {
@@ -149,7 +155,9 @@ func TestWebPBombs_B34(t *testing.T) {
 
 // The heap is watched while a decoder reads: a TIFF of one strip that unpacks
 // to far more than its header says is cut off.
-func TestTheFuseBlows_B34(t *testing.T) {
+//
+// Seed: B34
+func TestRaster_TheFuseBlows(t *testing.T) {
 	var b bytes.Buffer
 	if err := tiff.Encode(&b, image.NewRGBA(image.Rect(0, 0, 2000, 2000)), &tiff.Options{Compression: tiff.Deflate}); err != nil {
 		t.Fatal(err)
@@ -165,7 +173,8 @@ func TestTheFuseBlows_B34(t *testing.T) {
 	}
 }
 
-func TestAFirstFrameThatDoesNotFillTheScreen_B30(t *testing.T) {
+// Seed: B30
+func TestRaster_AFirstFrameThatDoesNotFillTheScreen(t *testing.T) {
 	part := image.NewRGBA(image.Rect(10, 10, 30, 20))
 	for i := range part.Pix {
 		part.Pix[i] = 255
@@ -181,7 +190,8 @@ func TestAFirstFrameThatDoesNotFillTheScreen_B30(t *testing.T) {
 	}
 }
 
-func TestOrientationOfEveryContainer_B36(t *testing.T) {
+// Seed: B36
+func TestRaster_OrientationOfEveryContainer(t *testing.T) {
 	exifBlock := "MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x08\x00\x00\x00\x00\x00\x00"
 	lossy := files(t)["lossy.webp"]
 	png := phototest.PNG(phototest.Scene(20, 10))

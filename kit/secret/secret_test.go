@@ -49,13 +49,15 @@ func want(t *testing.T, key, value string) {
 	}
 }
 
-func TestWhiteSpaceAroundIsNotTheSecret_R29_B18(t *testing.T) {
+// Seed: R29, B18
+func TestSecret_WhiteSpaceAroundIsNotTheSecret(t *testing.T) {
 	dir := mount(t)
 	put(t, filepath.Join(dir, "api-key"), " \tpass word\r\n\n")
 	want(t, "api-key", "pass word")
 }
 
-func TestRotationIsSeenAtTheNextUse_R29_B18(t *testing.T) {
+// Seed: R29, B18
+func TestSecret_RotationIsSeenAtTheNextUse(t *testing.T) {
 	dir := mount(t)
 	path := filepath.Join(dir, "api-key")
 	put(t, path, "first")
@@ -78,7 +80,8 @@ func TestRotationIsSeenAtTheNextUse_R29_B18(t *testing.T) {
 	}
 }
 
-func TestAnUnchangedFileIsReadOnce_B18(t *testing.T) {
+// Seed: B18
+func TestSecret_AnUnchangedFileIsReadOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kept")
 	put(t, path, "value")
 	age(t, path)
@@ -95,7 +98,7 @@ func TestAnUnchangedFileIsReadOnce_B18(t *testing.T) {
 }
 
 // Knative mounts a folder; Kubernetes keeps generations behind dot names in it.
-func TestFolderWithOneKey(t *testing.T) {
+func TestSecret_FolderWithOneKey(t *testing.T) {
 	dir := mount(t)
 	folder := filepath.Join(dir, "api-key")
 	gen := filepath.Join(folder, "..2026_11_01")
@@ -116,7 +119,7 @@ func TestFolderWithOneKey(t *testing.T) {
 	}
 }
 
-func TestNamesThatAreRefused(t *testing.T) {
+func TestSecret_NamesThatAreRefused(t *testing.T) {
 	dir := mount(t)
 	put(t, filepath.Join(filepath.Dir(dir), "outside"), "stolen")
 	for _, name := range []string{
@@ -134,7 +137,7 @@ func TestNamesThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestContentThatIsRefused(t *testing.T) {
+func TestSecret_ContentThatIsRefused(t *testing.T) {
 	dir := mount(t)
 	put(t, filepath.Join(dir, "blank"), " \n")
 	if v, err := Read("blank"); !errors.Is(err, ErrEmpty) {
@@ -151,7 +154,7 @@ func TestContentThatIsRefused(t *testing.T) {
 }
 
 // An error may be logged; the value may not.
-func TestErrorsDoNotHoldTheValue(t *testing.T) {
+func TestSecret_ErrorsDoNotHoldTheValue(t *testing.T) {
 	dir := mount(t)
 	put(t, filepath.Join(dir, "huge"), strings.Repeat("canary", maxSize))
 	if _, err := Read("huge"); err == nil || strings.Contains(err.Error(), "canary") {

@@ -19,6 +19,13 @@ type object struct {
 	index map[string]bool // of its names, folded, when they are many
 }
 
+// Repeated finds a member that an object of valid JSON has twice, in whatever
+// case, at any depth, for readers that do not go through Decode.
+func Repeated(valid []byte) (name string, twice bool) {
+	n, twice := repeated(valid)
+	return string(n), twice
+}
+
 // repeated finds a member that an object has twice, at any depth. RFC 8259
 // section 4 leaves open which one counts: encoding/json takes the last and does
 // not tell names apart that differ in case, others do, and a gate in front of a

@@ -20,7 +20,7 @@ func many(n int, more string) string {
 	return `{` + b.String() + more + `}`
 }
 
-func TestDecodeRefusesAMemberTwice(t *testing.T) {
+func TestRepeated_DecodeRefusesAMemberTwice(t *testing.T) {
 	for body, ok := range map[string]bool{
 		`{"a":1,"b":{"a":2},"c":[{"a":3},{"a":4}]}`: true,
 		`{"a":"a","b":"a\",\"a\":1","c":["a","a"]}`: true,

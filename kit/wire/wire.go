@@ -59,7 +59,7 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Del("Content-Length")
-	if f.Kind.Retriable() && f.Kind != fault.Internal && h.Get("Retry-After") == "" {
+	if (f.Kind.Retriable() && f.Kind != fault.Internal || f.Wait > 0) && h.Get("Retry-After") == "" {
 		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(f.Wait.Seconds())))))
 	}
 	w.WriteHeader(p.Status)

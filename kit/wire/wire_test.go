@@ -36,7 +36,7 @@ func failed(err error) (*httptest.ResponseRecorder, Problem) {
 	return w, p
 }
 
-func TestFaultBecomesAProblem(t *testing.T) {
+func TestWire_FaultBecomesAProblem(t *testing.T) {
 	log := logged(t)
 	w, p := failed(fault.New(fault.Conflict, "taken", "the name %q is taken", "<x>"))
 	want := Problem{"about:blank", "Conflict", 409, `the name "<x>" is taken`, "taken", "call-1"}
@@ -49,7 +49,8 @@ func TestFaultBecomesAProblem(t *testing.T) {
 	}
 }
 
-func TestCauseIsForTheLogAlone_B10(t *testing.T) {
+// Seed: B10
+func TestWire_CauseIsForTheLogAlone(t *testing.T) {
 	for _, err := range []error{
 		errors.New("pq: canary"),
 		fault.New(fault.Unavailable, "no_store", "the store does not answer").Because(errors.New("canary")),
@@ -65,7 +66,7 @@ func TestCauseIsForTheLogAlone_B10(t *testing.T) {
 	}
 }
 
-func TestRetryAfterWhereItHelps(t *testing.T) {
+func TestWire_RetryAfterWhereItHelps(t *testing.T) {
 	for kind, want := range map[fault.Kind]string{fault.Unavailable: "1", fault.TooMany: "1", fault.Invalid: "", fault.Internal: ""} {
 		logged(t)
 		if w, _ := failed(fault.New(kind, "x", "x")); w.Header().Get("Retry-After") != want {
@@ -80,7 +81,8 @@ func TestRetryAfterWhereItHelps(t *testing.T) {
 	}
 }
 
-func TestJSON(t *testing.T) {
+// Seed: B28
+func TestWire_JSON(t *testing.T) {
 	w := httptest.NewRecorder()
 	if err := JSON(w, 201, map[string]string{"a": "<&>"}); err != nil || w.Code != 201 || w.Body.String() != "{\"a\":\"<&>\"}\n" ||
 		w.Header().Get("Content-Type") != "application/json" {
@@ -92,7 +94,7 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-func TestBodyStopsAtItsLimit(t *testing.T) {
+func TestWire_BodyStopsAtItsLimit(t *testing.T) {
 	read := func(body io.Reader, limit int64) (string, error) {
 		b, err := Body(httptest.NewRecorder(), httptest.NewRequest("POST", "/", body), limit)
 		return string(b), err
@@ -116,7 +118,7 @@ type counter struct{ n int }
 
 func (c *counter) Read(b []byte) (int, error) { c.n += len(b); return len(b), nil }
 
-func TestDecodeTakesExactlyOneValue(t *testing.T) {
+func TestWire_DecodeTakesExactlyOneValue(t *testing.T) {
 	type item struct {
 		A string `json:"a"`
 	}

@@ -45,7 +45,7 @@ func (d *Delivery) callBatch(ctx context.Context, f Function, list []lease.Messa
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set(wire.CallID, queue.CallID())
 	req.Header.Set(headerBatch, strconv.Itoa(len(sent)))
-	whole := d.do(req, list[0].Trusted, body)
+	whole := d.do(req, list[0].Trusted, body, maxAnswer)
 	if whole.status < 200 || whole.status > 299 {
 		return fill(answers, sent, alone(whole, len(sent)))
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -34,7 +33,7 @@ func (d *Delivery) callOne(ctx context.Context, m lease.Message) answer {
 	}
 	req.Header.Set(wire.CallID, m.CallID)
 	req.Header.Set("X-Fnstore-Attempt", strconv.Itoa(m.Attempt))
-	return d.do(req, m.Trusted, body)
+	return d.do(req, m.Trusted, body, keep(m))
 }
 
 // body gives the message's body from wherever it is.
@@ -52,8 +51,9 @@ func (d *Delivery) body(ctx context.Context, m lease.Message) ([]byte, error) {
 	return body, nil
 }
 
-// do sends a request, signed if the store itself speaks.
-func (d *Delivery) do(req *http.Request, trusted bool, body []byte) answer {
+// do sends a request, signed if the store itself speaks, and reads limit bytes
+// of the answer.
+func (d *Delivery) do(req *http.Request, trusted bool, body []byte, limit int64) answer {
 	req.Header.Set("User-Agent", "fnstore-delivery")
 	req.Header.Del(caller.Header)
 	if trusted {
@@ -72,9 +72,5 @@ func (d *Delivery) do(req *http.Request, trusted bool, body []byte) answer {
 		return answer{code: code, reason: err.Error()}
 	}
 	defer res.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil && res.StatusCode < 300 { // it was cut off: what it would have said is not known
-		return answer{code: "unreachable", reason: fmt.Sprintf("read the answer: %v", err)}
-	}
-	return answer{status: res.StatusCode, header: res.Header, body: text}
+	return read(res, limit)
 }

@@ -25,9 +25,12 @@ func (d *Delivery) deliver(l *lane, f Function, list []*attempt) {
 	ctx, stop := callContext(list, f.visibility())
 	defer stop()
 	answers := make([]answer, 1)
-	if f.batch() == 1 {
+	switch {
+	case f.Call != nil:
+		answers[0] = d.callElsewhere(ctx, f, list[0].Message)
+	case f.batch() == 1:
 		answers[0] = d.callOne(ctx, list[0].Message)
-	} else {
+	default:
 		messages := make([]lease.Message, len(list))
 		for i, a := range list {
 			messages[i] = a.Message
@@ -38,6 +41,7 @@ func (d *Delivery) deliver(l *lane, f Function, list []*attempt) {
 	for i, a := range list {
 		verdicts[i] = judge(a.Message, f.Retry, answers[i], time.Now())
 	}
+	remember(f, list, answers, time.Since(begun))
 	d.explain(verdicts, f.Name, begun)
 	d.settle(l, list, verdicts, time.Since(begun))
 }

@@ -36,6 +36,8 @@ type Config struct {
 	EventKey func() (string, error)
 	// Functions gives what may be called now; asked before every claim.
 	Functions func(context.Context) ([]Function, error)
+	// Ended is told of messages that end, in the same transaction; nil for nobody.
+	Ended lease.Ended
 	// Bodies keeps the bodies that are too long for a row; nil where there is no
 	// object store.
 	Bodies queue.Bodies
@@ -120,7 +122,10 @@ func Open(ctx context.Context, cfg Config) (*Delivery, error) {
 	return d, nil
 }
 
-func (d *Delivery) use(db database) { d.pool, d.queue = db, lease.Open(db) }
+func (d *Delivery) use(db database) {
+	d.pool, d.queue = db, lease.Open(db)
+	d.queue.OnEnd(d.cfg.Ended)
+}
 
 // planner keeps Postgres to index scans: its estimates are made when the queue
 // is empty, and a plan that suits an empty table takes a hundred times as long

@@ -1,8 +1,12 @@
 package delivery
 
 import (
+	"context"
+	"net/http"
 	"strconv"
 	"time"
+
+	"fnstore/kit/queue/lease"
 )
 
 // Defaults of what a function says about its messages.
@@ -32,6 +36,9 @@ type Function struct {
 	BatchSize   int           // messages in one call; below 2 each message is a call of its own
 	BatchWindow time.Duration // that the first message of a batch waits for others
 	Retry       Policy
+	// Call makes the call of a message in the gateway's place; nil for functions.
+	// An error that is not retriable (see fault) makes a dead letter.
+	Call func(ctx context.Context, m lease.Message, body []byte) (*http.Response, error)
 }
 
 // Describe reads a function's annotations and environment.

@@ -37,6 +37,7 @@ type attempt struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	claimed time.Time
+	answer  *lease.Answer // for its caller, when the call has ended
 }
 
 // room is how many more messages may be leased.

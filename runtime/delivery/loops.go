@@ -137,12 +137,17 @@ func (d *Delivery) collect(first outcome) []outcome {
 func (d *Delivery) finish(batch []outcome) {
 	var ends []lease.Outcome
 	var unused []lease.Key
+	told := false // and so there may be a message about it
 	for _, o := range batch {
 		if o.release {
 			unused = append(unused, o.Key)
-		} else {
-			ends = append(ends, o.Outcome)
+			continue
 		}
+		if o.Verdict != lease.Retry {
+			o.Answer = o.attempt.answer
+		}
+		told = told || o.Verdict == lease.Dead || o.Answer != nil
+		ends = append(ends, o.Outcome)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*lease.Duration)
 	defer cancel()
@@ -155,6 +160,9 @@ func (d *Delivery) finish(batch []outcome) {
 			err = d.circuits(ctx, batch)
 		}
 		if err == nil {
+			if told && d.cfg.Ended != nil {
+				d.Announce()
+			}
 			for _, k := range refused {
 				d.log.Warn("an answer came after its lease was lost; another attempt decides", "message", k.ID)
 			}

@@ -51,7 +51,8 @@ func (g *Gateway) enqueue(w http.ResponseWriter, r *http.Request, rest string) e
 	if internal(s.Annotations) { // a stranger's message is delivered unsigned: refused now rather than then
 		return onlyInternal(name)
 	}
-	if err := checkCallback(r.Header.Values("X-Callback-Url")); err != nil {
+	callback, err := g.callback(r.Header.Values("X-Callback-Url"))
+	if err != nil {
 		return err
 	}
 	release, err := g.holdBody(r.ContentLength)
@@ -71,6 +72,7 @@ func (g *Gateway) enqueue(w http.ResponseWriter, r *http.Request, rest string) e
 	defer cancel()
 	_, err = g.cfg.Enqueue(ctx, queue.New{
 		Function: name, Path: plain(path), Headers: g.messageHeaders(r), Body: body, CallID: r.Header.Get(wire.CallID),
+		Callback: callback,
 	})
 	if err != nil {
 		if fault.Of(err).Kind == fault.Internal {
@@ -114,16 +116,19 @@ func (g *Gateway) messageHeaders(r *http.Request) http.Header {
 	return h
 }
 
-// checkCallback refuses what could not be kept: nothing here calls back.
-func checkCallback(urls []string) error {
+// callback gives the URL that is told how the call ended, "" for none.
+func (g *Gateway) callback(urls []string) (string, error) {
 	if len(urls) == 0 {
-		return nil
+		return "", nil
 	}
 	u, err := url.Parse(urls[0])
 	if err != nil || len(urls) > 1 || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fault.New(fault.Invalid, "bad_callback", "X-Callback-Url is not one http or https URL")
+		return "", fault.New(fault.Invalid, "bad_callback", "X-Callback-Url is not one http or https URL")
 	}
-	return fault.New(fault.Invalid, "callback_unsupported", "X-Callback-Url: this gateway delivers no callbacks; ask GET /system/calls/CALL-ID how a call ended")
+	if g.cfg.Callback == nil {
+		return "", fault.New(fault.Invalid, "callback_unsupported", "X-Callback-Url: this gateway delivers no callbacks; ask GET /system/calls/CALL-ID how a call ended")
+	}
+	return urls[0], g.cfg.Callback(urls[0])
 }
 
 // holdBody counts a body in that will be held whole, n bytes or -1 for unknown.

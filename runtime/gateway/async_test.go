@@ -33,7 +33,7 @@ func (r *rig) queued(err error) *[]queue.New {
 	return &list
 }
 
-func TestAsyncCallsAreQueuedUnsigned(t *testing.T) {
+func TestAsync_CallsAreQueuedUnsigned(t *testing.T) {
 	r := open(t, echo)
 	list := r.queued(nil)
 	res, body := r.raw(t, "POST /async-function/echo.openfaas-fn/a%2Fb?c=%2F HTTP/1.1\r\nHost: h\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\n"+
@@ -55,7 +55,7 @@ func TestAsyncCallsAreQueuedUnsigned(t *testing.T) {
 	}
 }
 
-func TestAsyncRefusesWhatItCannotKeep(t *testing.T) {
+func TestAsync_RefusesWhatItCannotKeep(t *testing.T) {
 	r := open(t, echo)
 	list := r.queued(nil)
 	step := func(method, path, header, body string, want int, code string) {
@@ -77,6 +77,19 @@ func TestAsyncRefusesWhatItCannotKeep(t *testing.T) {
 	if res, _ := r.raw(t, fmt.Sprintf("POST /async-function/echo HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", queue.MaxBody+1)); res.StatusCode != 413 {
 		t.Errorf("a length over the limit: %d", res.StatusCode)
 	}
+	r.g.cfg.Callback = func(url string) error {
+		if url != "http://h/x" {
+			return fault.New(fault.Invalid, "callback_not_allowed", "no")
+		}
+		return nil
+	}
+	step("POST", "/async-function/echo", "X-Callback-Url: http://g/x\r\n", "", 400, "callback_not_allowed")
+	step("POST", "/async-function/echo", "X-Callback-Url: http://h/x\r\nX-Callback-Url: http://h/x\r\n", "", 400, "bad_callback")
+	step("POST", "/async-function/echo", "X-Callback-Url: http://h/x\r\n", "", 202, "")
+	if got := (*list)[0]; got.Callback != "http://h/x" || len(got.Headers["X-Callback-Url"]) != 0 {
+		t.Errorf("queued %+v", got)
+	}
+	*list = nil
 	r.internalEcho(t)
 	step("POST", "/async-function/echo", "", "", 403, "internal_function")
 	if len(*list) != 0 {
@@ -88,7 +101,7 @@ func TestAsyncRefusesWhatItCannotKeep(t *testing.T) {
 }
 
 // No 202 without a commit, and the reason stays in the log.
-func TestAQueueThatFailsIsSaidSo(t *testing.T) {
+func TestAsync_AQueueThatFailsIsSaidSo(t *testing.T) {
 	r := open(t, echo)
 	r.queued(errors.New("the database's own words"))
 	res, body := r.do(t, "POST", "/async-function/echo", "x", false)
@@ -106,7 +119,7 @@ func TestAQueueThatFailsIsSaidSo(t *testing.T) {
 }
 
 // Bodies on their way into the queue are held whole; so they are counted.
-func TestBodiesHeldAreBounded(t *testing.T) {
+func TestAsync_BodiesHeldAreBounded(t *testing.T) {
 	r := open(t, echo)
 	r.queued(nil)
 	enough := make(chan struct{})

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestACallsTimeEnds(t *testing.T) {
+func TestExpire_ACallsTimeEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		parent, cancel := context.WithCancel(t.Context())
 		defer cancel()

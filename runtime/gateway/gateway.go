@@ -15,6 +15,7 @@ import (
 
 	plogs "github.com/openfaas/faas-provider/logs"
 	"github.com/openfaas/faas-provider/types"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"fnstore/kit/fault"
 	"fnstore/kit/queue"
@@ -64,8 +65,11 @@ type Config struct {
 	// the messages with a call id that wait, and reports whether there were any.
 	Enqueue func(context.Context, queue.New) (queue.Accepted, error)
 	Cancel  func(ctx context.Context, callID string) (bool, error)
-	UI      http.Handler // serves /ui/, behind the same password; nil for none
-	System  []Route      // further routes under /system
+	// Callback refuses what X-Callback-Url may not name; nil refuses all.
+	Callback func(url string) error
+	UI       http.Handler           // serves /ui/, behind the same password; nil for none
+	System   []Route                // further routes under /system
+	Metrics  []prometheus.Collector // further ones for the metrics port
 }
 
 // Route is an operator's route that another part of the runtime serves.
@@ -110,6 +114,7 @@ func New(cfg Config) *Gateway {
 		secret:  sha256.Sum256([]byte(cfg.Password)),
 		served:  []string{"fnstore/" + cfg.Version},
 	}
+	g.metrics.registry.MustRegister(cfg.Metrics...)
 	g.routes()
 	return g
 }

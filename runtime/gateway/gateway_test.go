@@ -13,7 +13,7 @@ import (
 	"fnstore/kit/wire"
 )
 
-func TestHeadersOfTheCall(t *testing.T) {
+func TestGateway_HeadersOfTheCall(t *testing.T) {
 	r := open(t, echo)
 	_, body := r.raw(t, "POST /function/echo HTTP/1.1\r\nHost: store.example\r\nConnection: close, X-Secret\r\nX-Secret: s\r\nKeep-Alive: 1\r\n"+
 		"Te: trailers\r\nProxy-Authorization: p\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Host: evil\r\nForwarded: for=evil\r\nX-Real-Ip: 6.6.6.6\r\n"+
@@ -44,14 +44,14 @@ func TestHeadersOfTheCall(t *testing.T) {
 	}
 }
 
-func TestTheOperatorsPasswordReachesNoFunction(t *testing.T) {
+func TestGateway_TheOperatorsPasswordReachesNoFunction(t *testing.T) {
 	r := open(t, echo)
 	if _, body := r.do(t, "GET", "/function/echo", "", true); strings.Contains(body, "Authorization") {
 		t.Errorf("the function saw %s", body)
 	}
 }
 
-func TestTheCallIdIsAlwaysReturned(t *testing.T) {
+func TestGateway_TheCallIdIsAlwaysReturned(t *testing.T) {
 	r := open(t, echo)
 	for _, sent := range []string{"", "abc-1", "bad id", strings.Repeat("a", 65), "x\"y"} {
 		req, _ := http.NewRequest("GET", r.URL+"/function/echo", nil)
@@ -72,7 +72,7 @@ func TestTheCallIdIsAlwaysReturned(t *testing.T) {
 	}
 }
 
-func TestAnswersPassThrough(t *testing.T) {
+func TestGateway_AnswersPassThrough(t *testing.T) {
 	r := open(t, func(w http.ResponseWriter, req *http.Request) {
 		switch req.URL.Path {
 		case "/redirect":
@@ -113,14 +113,14 @@ func TestAnswersPassThrough(t *testing.T) {
 	}
 }
 
-func TestBodiesAreBounded(t *testing.T) {
+func TestGateway_BodiesAreBounded(t *testing.T) {
 	r := open(t, echo)
 	if res, _ := r.raw(t, fmt.Sprintf("POST /function/echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: %d\r\n\r\n", MaxBody+1)); res.StatusCode != 413 {
 		t.Errorf("a length over the limit: %d", res.StatusCode)
 	}
 }
 
-func TestMetricsCountByFunctionAndCode(t *testing.T) {
+func TestGateway_MetricsCountByFunctionAndCode(t *testing.T) {
 	r := open(t, echo)
 	r.do(t, "GET", "/function/echo", "", false)
 	r.do(t, "GET", "/function/echo.openfaas-fn", "", false)

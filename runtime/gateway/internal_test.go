@@ -12,7 +12,7 @@ import (
 )
 
 // A function that says it is internal is called by who holds the store's key.
-func TestInternalFunctionsTakeNoStrangersCall(t *testing.T) {
+func TestInternal_FunctionsTakeNoStrangersCall(t *testing.T) {
 	r := open(t, echo)
 	key := r.internalEcho(t)
 	call := func(change func(*http.Request)) (*http.Request, *http.Response) {

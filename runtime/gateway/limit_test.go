@@ -15,7 +15,7 @@ import (
 )
 
 // A function whose calls pile up does not take the room of the others.
-func TestOneFunctionLeavesRoomForOthers(t *testing.T) {
+func TestLimit_OneFunctionLeavesRoomForOthers(t *testing.T) {
 	begun, end := make(chan struct{}), make(chan struct{})
 	r := open(t, func(_ http.ResponseWriter, q *http.Request) {
 		if q.URL.Path == "/pile" {
@@ -56,7 +56,7 @@ func TestOneFunctionLeavesRoomForOthers(t *testing.T) {
 }
 
 // Over the bound the answer is 503 at once, and the operator is still heard.
-func TestCallsOverTheBoundAreShed(t *testing.T) {
+func TestLimit_CallsOverTheBoundAreShed(t *testing.T) {
 	begun, end := make(chan struct{}), make(chan struct{})
 	r := open(t, func(http.ResponseWriter, *http.Request) { begun <- struct{}{}; <-end })
 	r.g.cfg.MaxInflight = 2
@@ -92,7 +92,7 @@ func TestCallsOverTheBoundAreShed(t *testing.T) {
 }
 
 // A body that trickles is cut off; a function that takes its time is not.
-func TestBodiesThatTrickleAreCutOff(t *testing.T) {
+func TestLimit_BodiesThatTrickleAreCutOff(t *testing.T) {
 	r := open(t, echo)
 	r.g.cfg.Patience = 50 * time.Millisecond
 	for _, path := range []string{"/function/echo", "/async-function/echo"} {
@@ -134,7 +134,7 @@ func TestBodiesThatTrickleAreCutOff(t *testing.T) {
 }
 
 // A client that takes nothing is let go, and so is what the function writes.
-func TestAnswersThatNobodyTakesEnd(t *testing.T) {
+func TestLimit_AnswersThatNobodyTakesEnd(t *testing.T) {
 	over := make(chan struct{})
 	r := stalling(t, 50*time.Millisecond, func(w http.ResponseWriter, req *http.Request) {
 		defer close(over)
@@ -148,7 +148,7 @@ func TestAnswersThatNobodyTakesEnd(t *testing.T) {
 	within(t, "the end of what the function writes", over)
 }
 
-func TestAFunctionsOwnTimeoutWins(t *testing.T) {
+func TestLimit_AFunctionsOwnTimeoutWins(t *testing.T) {
 	g := New(Config{Timeout: time.Minute})
 	for v, want := range map[string]time.Duration{
 		"": time.Minute, "10s": time.Minute, "5m": 5*time.Minute + Margin, "300": 5*time.Minute + Margin, "soon": time.Minute, "-1s": time.Minute,
@@ -165,7 +165,7 @@ func TestAFunctionsOwnTimeoutWins(t *testing.T) {
 	}
 }
 
-func TestWebSocketsPassAndHTTP2UpgradesDoNot(t *testing.T) {
+func TestLimit_WebSocketsPassAndHTTP2UpgradesDoNot(t *testing.T) {
 	r := open(t, func(w http.ResponseWriter, req *http.Request) {
 		if req.Header.Get("Upgrade") == "" {
 			echo(w, req)
@@ -204,7 +204,7 @@ func TestWebSocketsPassAndHTTP2UpgradesDoNot(t *testing.T) {
 }
 
 // Metrics are served while nothing else is.
-func TestInflightIsAGauge(t *testing.T) {
+func TestLimit_InflightIsAGauge(t *testing.T) {
 	begun, end := make(chan struct{}), make(chan struct{})
 	r := open(t, func(http.ResponseWriter, *http.Request) { close(begun); <-end })
 	done := make(chan struct{})

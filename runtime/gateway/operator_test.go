@@ -9,7 +9,7 @@ import (
 )
 
 // Nothing under /system or /ui answers without the password, in any spelling.
-func TestTheOperatorsRoutesAreClosed(t *testing.T) {
+func TestOperator_TheOperatorsRoutesAreClosed(t *testing.T) {
 	r := open(t, echo)
 	for _, path := range []string{
 		"/system/functions", "/system/info", "/system/secrets", "/system/namespaces", "/system/logs?name=echo", "/system/function/echo", "/ui/", "/ui/x",
@@ -34,7 +34,8 @@ func TestTheOperatorsRoutesAreClosed(t *testing.T) {
 	}
 }
 
-func TestSystemSpeaksAsClientsExpect_R28(t *testing.T) {
+// Seed: R28
+func TestOperator_SystemSpeaksAsClientsExpect(t *testing.T) {
 	r := open(t, echo)
 	step := func(method, path, body string, want int, contains string) {
 		t.Helper()
@@ -72,7 +73,7 @@ func TestSystemSpeaksAsClientsExpect_R28(t *testing.T) {
 	step("PATCH", "/system/functions", "", 405, "")
 }
 
-func TestLogsAreLinesOfJSON(t *testing.T) {
+func TestOperator_LogsAreLinesOfJSON(t *testing.T) {
 	r := open(t, echo)
 	for i := range 5 {
 		r.logs.Say("echo", Namespace, "i-1", fmt.Sprint("line ", i))

@@ -10,7 +10,7 @@ import (
 	"fnstore/kit/wire"
 )
 
-func TestPathsArriveByteForByte(t *testing.T) {
+func TestPaths_ArriveByteForByte(t *testing.T) {
 	r := open(t, echo)
 	for sent, want := range map[string]string{
 		"/function/echo":                    "/",
@@ -36,7 +36,7 @@ func TestPathsArriveByteForByte(t *testing.T) {
 	}
 }
 
-func TestPathsThatReadersDifferOnAreRefused(t *testing.T) {
+func TestPaths_ThatReadersDifferOnAreRefused(t *testing.T) {
 	r := open(t, func(_ http.ResponseWriter, req *http.Request) { t.Errorf("%q reached the function", req.RequestURI) })
 	for _, path := range []string{
 		"/function/echo/..", "/function/echo/../x", "/function/echo/%2e%2e/x", "/function/echo/.%2E", "/function/echo/a/./b",
@@ -55,7 +55,7 @@ func TestPathsThatReadersDifferOnAreRefused(t *testing.T) {
 	}
 }
 
-func TestNamesThatAreNoneFindNothing(t *testing.T) {
+func TestPath_NamesThatAreNoneFindNothing(t *testing.T) {
 	r := open(t, func(_ http.ResponseWriter, req *http.Request) { t.Errorf("%q reached the function", req.RequestURI) })
 	for _, path := range []string{
 		"/function/nope", "/function/Echo", "/function/echo.other", "/function/echo.openfaas-fn.x", "/function/ech%6f", "/function/-echo",

@@ -13,7 +13,7 @@ import (
 )
 
 // A client that reads slowly gets all of a long answer. Only one that takes
-// nothing for the time is cut (TestAnswersThatNobodyTakesEnd).
+// nothing for the time is cut (TestLimit_AnswersThatNobodyTakesEnd).
 func TestStall_ASlowReaderIsNotCut(t *testing.T) {
 	const stall, parts = 500 * time.Millisecond, 40
 	whole := bytes.Repeat([]byte("0123456789abcdef"), 500_000)

@@ -26,7 +26,7 @@ func (r *rig) step(t *testing.T, method, path, body string, want int, contains s
 	}
 }
 
-func TestScalingGoesToZeroAndBack(t *testing.T) {
+func TestSystem_ScalingGoesToZeroAndBack(t *testing.T) {
 	r := open(t, echo)
 	r.step(t, "POST", "/system/scale-function/echo", `{"serviceName":"echo","replicas":3,"namespace":"openfaas-fn"}`, 202, "")
 	if n := r.p.functions["echo"].Replicas; n != 3 {
@@ -46,7 +46,7 @@ func TestScalingGoesToZeroAndBack(t *testing.T) {
 	r.step(t, "GET", "/system/scale-function/echo", "", 405, "")
 }
 
-func TestAlertsScaleWithinTheLabels(t *testing.T) {
+func TestSystem_AlertsScaleWithinTheLabels(t *testing.T) {
 	r := open(t, echo)
 	send := func(status string, want uint64) {
 		t.Helper()
@@ -81,7 +81,7 @@ func TestAlertsScaleWithinTheLabels(t *testing.T) {
 	}
 }
 
-func TestThereIsOneNamespace(t *testing.T) {
+func TestSystem_ThereIsOneNamespace(t *testing.T) {
 	r := open(t, echo)
 	one := `{"name":"openfaas-fn","labels":{"openfaas":"1"},"annotations":{"openfaas":"1"}}`
 	other := `{"name":"other","labels":{"openfaas":"1"}}`
@@ -100,7 +100,7 @@ func TestThereIsOneNamespace(t *testing.T) {
 	r.step(t, "GET", "/system/telemetry", "", 404, "no_route")
 }
 
-func TestLogsOfOneCall(t *testing.T) {
+func TestSystem_LogsOfOneCall(t *testing.T) {
 	r := open(t, echo)
 	for _, line := range []string{`{"call_id":"a-1","n":1}`, `{"call_id":"b-2"}`, `{"call_id":"a-1","n":2}`, "a plain line", `{"call_id":"a-1","n":3}`} {
 		r.logs.Say("echo", Namespace, "i-1", line)

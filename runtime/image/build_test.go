@@ -32,7 +32,9 @@ func pull(t *testing.T, ref string) v1.Image {
 }
 
 // Build, keep, take out again, and run: no container engine anywhere.
-func TestBuildUnpackRun_R2(t *testing.T) {
+//
+// Seed: R2
+func TestBuild_UnpackRun(t *testing.T) {
 	root, f := tiny(t)
 	host, _ := serve(t)
 	b := builder(t, root, host)
@@ -71,7 +73,7 @@ func TestBuildUnpackRun_R2(t *testing.T) {
 	}
 }
 
-func TestUnchangedInputsBuildNothing(t *testing.T) {
+func TestBuild_UnchangedInputsBuildNothing(t *testing.T) {
 	root, f := tiny(t)
 	host, _ := serve(t)
 	b := builder(t, root, host)
@@ -126,7 +128,7 @@ func TestUnchangedInputsBuildNothing(t *testing.T) {
 
 // Another folder, another cache, another registry: the same digest. And what
 // functions have in common is one layer for all of them.
-func TestTwoBuildsAreEqualByteForByte(t *testing.T) {
+func TestBuild_TwoBuildsAreEqualByteForByte(t *testing.T) {
 	layers := func(img v1.Image) (digests []string, bytesOf [][]byte) {
 		list, err := img.Layers()
 		if err != nil {
@@ -179,7 +181,8 @@ func TestTwoBuildsAreEqualByteForByte(t *testing.T) {
 	}
 }
 
-func TestEveryPlatformIsBuilt_R6(t *testing.T) {
+// Seed: R6
+func TestBuild_EveryPlatformIsBuilt(t *testing.T) {
 	root, f := tiny(t)
 	host, _ := serve(t)
 	for platform, machine := range map[string]elf.Machine{"linux/amd64": elf.EM_X86_64, "linux/arm64": elf.EM_AARCH64, "linux/arm/v7": elf.EM_ARM} {
@@ -218,7 +221,7 @@ func TestEveryPlatformIsBuilt_R6(t *testing.T) {
 	}
 }
 
-func TestACompilerErrorReachesTheUser(t *testing.T) {
+func TestBuild_ACompilerErrorReachesTheUser(t *testing.T) {
 	root, f := tiny(t)
 	host, _ := serve(t)
 	write(t, filepath.Join(root, "fn/handler.go"), "package main\n\nfunc run() { undefinedThing() }\n")
@@ -239,7 +242,7 @@ func TestACompilerErrorReachesTheUser(t *testing.T) {
 }
 
 // A build that is given up takes its children along.
-func TestACancelledBuildEndsWhatItStarted(t *testing.T) {
+func TestBuild_ACancelledBuildEndsWhatItStarted(t *testing.T) {
 	root, f := tiny(t)
 	host, _ := serve(t)
 	fifo := filepath.Join(root, "fifo")
@@ -268,7 +271,7 @@ func TestACancelledBuildEndsWhatItStarted(t *testing.T) {
 	}
 }
 
-func TestABuildSeesNoSecretsOfTheStore(t *testing.T) {
+func TestBuild_ABuildSeesNoSecretsOfTheStore(t *testing.T) {
 	root, f := tiny(t)
 	host, _ := serve(t)
 	t.Setenv("POSTGRES_URL", "postgres://secret")
@@ -285,7 +288,7 @@ func TestABuildSeesNoSecretsOfTheStore(t *testing.T) {
 	}
 }
 
-func TestRef(t *testing.T) {
+func TestBuild_Ref(t *testing.T) {
 	for in, want := range map[string]string{
 		"127.0.0.1:5000/fnstore/hello:dev": "127.0.0.1:5999/fnstore/hello:dev",
 		"localhost:5000/fnstore/hello":     "127.0.0.1:5999/fnstore/hello:latest",
@@ -305,7 +308,7 @@ func TestRef(t *testing.T) {
 	}
 }
 
-func TestPlainHTTPStaysOnThisMachine(t *testing.T) {
+func TestBuild_PlainHTTPStaysOnThisMachine(t *testing.T) {
 	for url, want := range map[string]bool{
 		"http://127.0.0.1:5000/v2/": true, "http://[::1]:5000/v2/": true, "http://localhost/v2/": true, "https://example.com/v2/": true,
 		"http://10.0.0.1:5000/v2/": false, "http://registry.local/v2/": false, "http://localhost.example.com:1/v2/": false,

@@ -12,7 +12,9 @@ import (
 )
 
 // The tree that faas-cli 0.18 makes of the same project.
-func TestContextIsLaidOutAsByFaasCLI_R2(t *testing.T) {
+//
+// Seed: R2
+func TestContext_IsLaidOutAsByFaasCLI(t *testing.T) {
 	t.Setenv("CI", "")
 	defer syscall.Umask(syscall.Umask(0o022))
 	root := project(t, map[string]string{
@@ -75,7 +77,7 @@ func TestContextIsLaidOutAsByFaasCLI_R2(t *testing.T) {
 	}
 }
 
-func TestWhatNoContextHolds(t *testing.T) {
+func TestContext_WhatNoContextHolds(t *testing.T) {
 	root := project(t, map[string]string{
 		"p/template/go/template.yml": "", "p/template/go/build.sh": "", "p/fn/h.go": "", "p/file": "",
 		"p/template/bare/template.yml": "build_options: [{name: dev, packages: [gcc]}]\n",

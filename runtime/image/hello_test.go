@@ -15,7 +15,9 @@ import (
 
 // The store's own template and hello, built as fnstore up builds them; the
 // stack file is the store's.
-func TestTheStoreBuildsHello_R28(t *testing.T) {
+//
+// Seed: R28
+func TestHello_TheStoreBuildsHello(t *testing.T) {
 	repo, root := repository(t), t.TempDir()
 	for _, d := range []string{"template", "functions/hello", "kit"} {
 		if err := os.CopyFS(filepath.Join(root, d), os.DirFS(filepath.Join(repo, d))); err != nil {

@@ -9,7 +9,7 @@ import (
 
 // A program that was placed is unpacked without a registry, and one that is no
 // program is not placed.
-func TestAPlacedProgramNeedsNoRegistry(t *testing.T) {
+func TestPlace_APlacedProgramNeedsNoRegistry(t *testing.T) {
 	work, dir := t.TempDir(), filepath.Join(t.TempDir(), "unpacked")
 	place := func() string {
 		t.Helper()

@@ -20,7 +20,7 @@ func age(t *testing.T, u Unpacked) {
 	}
 }
 
-func TestSweepLeavesWhatIsWanted(t *testing.T) {
+func TestSweep_LeavesWhatIsWanted(t *testing.T) {
 	host, _ := serve(t)
 	dir := filepath.Join(t.TempDir(), "unpacked")
 	if n, size, err := Sweep(dir, nil, 0, 10); n != 0 || size != 0 || err != nil {
@@ -69,7 +69,7 @@ func TestSweepLeavesWhatIsWanted(t *testing.T) {
 
 // An old image is asked for at the moment when it is swept: who gets it can run
 // it, be it the one that was there or another that was fetched.
-func TestSweepWhileUnpacking(t *testing.T) {
+func TestSweep_WhileUnpacking(t *testing.T) {
 	host, _ := serve(t)
 	dir := t.TempDir()
 	ref := pushed(t, host, imageOf(t, entrypoint("/app"), layer(t, file{name: "app", text: program(t)})))
@@ -102,7 +102,7 @@ func TestSweepWhileUnpacking(t *testing.T) {
 }
 
 // Why an image cannot be had is for the client to read.
-func TestAnImageThatIsNowhere(t *testing.T) {
+func TestSweep_AnImageThatIsNowhere(t *testing.T) {
 	host, _ := serve(t)
 	dir := t.TempDir()
 	none := "@sha256:" + strings.Repeat("a", 64)

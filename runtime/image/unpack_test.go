@@ -116,7 +116,7 @@ func program(t *testing.T) string {
 func entrypoint(argv ...string) v1.Config { return v1.Config{Entrypoint: argv} }
 
 // What a Dockerfile makes of the same program in some layers more.
-func TestImagesOfDockerAreUnpacked(t *testing.T) {
+func TestImages_OfDockerAreUnpacked(t *testing.T) {
 	bin := program(t)
 	app := v1.Config{Entrypoint: []string{"./handler"}, WorkingDir: "/home/app", User: "65532:65532", Env: []string{"PATH=/bin", "ZONEINFO=/zoneinfo.zip"}}
 	host, _ := serve(t)
@@ -153,7 +153,7 @@ func TestImagesOfDockerAreUnpacked(t *testing.T) {
 	}
 }
 
-func TestWhatIsMoreThanOneProgramIsRefused(t *testing.T) {
+func TestUnpack_WhatIsMoreThanOneProgramIsRefused(t *testing.T) {
 	bin := program(t)
 	shell, err := os.ReadFile("/bin/sh")
 	if err != nil {
@@ -201,7 +201,7 @@ func TestWhatIsMoreThanOneProgramIsRefused(t *testing.T) {
 	}
 }
 
-func TestASecondUnpackAsksNobody(t *testing.T) {
+func TestUnpack_ASecondUnpackAsksNobody(t *testing.T) {
 	host, _ := serve(t)
 	img := imageOf(t, entrypoint("/app"), layer(t, file{name: "app", text: program(t)}))
 	dir := t.TempDir()
@@ -246,7 +246,7 @@ func TestASecondUnpackAsksNobody(t *testing.T) {
 }
 
 // An index by tag, as docker buildx pushes it, gives this machine's image.
-func TestAnIndexGivesThisMachinesImage(t *testing.T) {
+func TestUnpack_AnIndexGivesThisMachinesImage(t *testing.T) {
 	host, _ := serve(t)
 	idx := mutate.AppendManifests(empty.Index,
 		mutate.IndexAddendum{Add: imageOf(t, entrypoint("/none"), layer(t, file{name: "x", text: "other"})),

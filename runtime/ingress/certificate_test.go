@@ -21,7 +21,7 @@ func shown(t *testing.T, c *certificate) string {
 	return pair.Leaf.DNSNames[0]
 }
 
-func TestACertificateIsReplacedWithoutARestart(t *testing.T) {
+func TestCertificate_ACertificateIsReplacedWithoutARestart(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := ingresstest.Certificate(t, dir, "first")
 	c, err := readCertificate(certFile, keyFile)
@@ -40,7 +40,7 @@ func TestACertificateIsReplacedWithoutARestart(t *testing.T) {
 
 // Whatever is wrong with new files, the old certificate stays, and a good one is
 // used as soon as it is there.
-func TestABadNewCertificateKeepsTheOldOne(t *testing.T) {
+func TestCertificate_ABadNewCertificateKeepsTheOldOne(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := ingresstest.Certificate(t, dir, "good")
 	c, err := readCertificate(certFile, keyFile)
@@ -83,7 +83,7 @@ func TestABadNewCertificateKeepsTheOldOne(t *testing.T) {
 
 // Clients of a port that serves see the new certificate, whichever protocol they
 // speak, and calls that run go on.
-func TestServingGoesOnWhileACertificateIsReplaced(t *testing.T) {
+func TestCertificate_ServingGoesOnWhileACertificateIsReplaced(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := ingresstest.Certificate(t, dir, "localhost")
 	begun, end := make(chan struct{}), make(chan struct{})
@@ -125,7 +125,7 @@ func TestServingGoesOnWhileACertificateIsReplaced(t *testing.T) {
 	}
 }
 
-func TestHandshakesDoNotWaitForEachOther(t *testing.T) {
+func TestCertificate_HandshakesDoNotWaitForEachOther(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := ingresstest.Certificate(t, dir, "same")
 	c, err := readCertificate(certFile, keyFile)

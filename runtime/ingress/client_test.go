@@ -26,7 +26,7 @@ func seen(t *testing.T, c Config, peer string, header http.Header) (says string,
 	return says, w.Code
 }
 
-func TestForwardedHeadersAreTakenFromTrustedProxiesAlone(t *testing.T) {
+func TestClient_ForwardedHeadersAreTakenFromTrustedProxiesAlone(t *testing.T) {
 	two := "10.0.0.0/8, 2001:db8:1::/48,::ffff:172.16.0.0/108"
 	x := func(name string, values ...string) http.Header { return http.Header{"X-Forwarded-" + name: values} }
 	all := func(addr, proto, host string) http.Header {
@@ -90,7 +90,7 @@ func TestForwardedHeadersAreTakenFromTrustedProxiesAlone(t *testing.T) {
 }
 
 // A plain port that is open for a proxy is open for nobody else.
-func TestAPlainPortServesItsProxyAlone(t *testing.T) {
+func TestClient_APlainPortServesItsProxyAlone(t *testing.T) {
 	open := Config{Address: "0.0.0.0", TrustedProxies: "10.0.0.5"}
 	for peer, want := range map[string]int{"10.0.0.5:1": 200, "127.0.0.1:1": 200, "10.0.0.6:1": 403, "192.0.2.1:1": 403, "[2001:db8::1]:1": 403, "": 403} {
 		says, status := seen(t, open, peer, http.Header{"X-Forwarded-For": {"10.0.0.5"}, "X-Call-Id": {"<script>"}})

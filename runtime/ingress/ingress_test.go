@@ -7,7 +7,7 @@ import (
 	"fnstore/runtime/ingress/ingresstest"
 )
 
-func TestBeyondLoopbackNeedsTLSOrAProxy(t *testing.T) {
+func TestIngress_BeyondLoopbackNeedsTLSOrAProxy(t *testing.T) {
 	cert, key := ingresstest.Certificate(t, t.TempDir(), "store.example.com")
 	for _, tt := range []struct {
 		name   string
@@ -41,7 +41,7 @@ func TestBeyondLoopbackNeedsTLSOrAProxy(t *testing.T) {
 	}
 }
 
-func TestURLHasANameOfTheCertificate(t *testing.T) {
+func TestIngress_URLHasANameOfTheCertificate(t *testing.T) {
 	for _, tt := range []struct {
 		address string
 		names   []string
@@ -80,7 +80,7 @@ func TestURLHasANameOfTheCertificate(t *testing.T) {
 	}
 }
 
-func TestAPortThatIsTakenIsSaidSo(t *testing.T) {
+func TestIngress_APortThatIsTakenIsSaidSo(t *testing.T) {
 	in, err := New(Config{})
 	if err != nil {
 		t.Fatal(err)

@@ -79,7 +79,7 @@ func (b *bounded) refused(ip string) {
 	}
 }
 
-func TestConnectionsAreBounded(t *testing.T) {
+func TestListener_ConnectionsAreBounded(t *testing.T) {
 	b := newBounded(t, 5, 2, false)
 	first := b.enters("192.0.2.1")
 	b.enters("::ffff:192.0.2.1") // the same address, written otherwise
@@ -97,7 +97,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	b.enters("127.0.0.1")
 }
 
-func TestAnIPv6NetworkIsOneClient(t *testing.T) {
+func TestListener_AnIPv6NetworkIsOneClient(t *testing.T) {
 	b := newBounded(t, 5, 2, false)
 	b.enters("2001:db8::1")
 	b.enters("2001:db8::2")
@@ -105,7 +105,7 @@ func TestAnIPv6NetworkIsOneClient(t *testing.T) {
 	b.enters("2001:db8:0:1::1")
 }
 
-func TestAProxysConnectionsCountInAllOnly(t *testing.T) {
+func TestListener_AProxysConnectionsCountInAllOnly(t *testing.T) {
 	b := newBounded(t, 4, 1, false)
 	for range 4 {
 		b.enters("192.0.2.200")
@@ -113,7 +113,7 @@ func TestAProxysConnectionsCountInAllOnly(t *testing.T) {
 	b.refused("192.0.2.200")
 }
 
-func TestAFullTLSPortSaysNothing(t *testing.T) {
+func TestListener_AFullTLSPortSaysNothing(t *testing.T) {
 	b := newBounded(t, 1, 1, true)
 	only := b.enters("192.0.2.1")
 	if got, err := io.ReadAll(b.dial("192.0.2.2")); len(got) > 0 || err != nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestBrokenConnectionsDoNotFillTheLog(t *testing.T) {
+func TestQuiet_BrokenConnectionsDoNotFillTheLog(t *testing.T) {
 	var written bytes.Buffer
 	now := time.Unix(0, 0)
 	l := log.New(&quiet{to: log.New(&written, "", 0), now: func() time.Time { return now }}, "", 0)

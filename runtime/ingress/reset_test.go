@@ -24,7 +24,7 @@ func frame(kind, flags byte, stream uint32, payload ...byte) []byte {
 
 // A client that opens streams and resets them at once (CVE-2023-44487) has no more
 // handlers running than one that keeps its word, and its connection ends.
-func TestRapidResetsEndTheConnection(t *testing.T) {
+func TestReset_RapidResetsEndTheConnection(t *testing.T) {
 	cert, key := ingresstest.Certificate(t, t.TempDir(), "127.0.0.1")
 	var running, most atomic.Int64
 	end := make(chan struct{})

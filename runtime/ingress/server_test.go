@@ -28,7 +28,7 @@ func tell(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%s %s %s", r.Proto, Scheme(r), r.Host)
 }
 
-func TestTLSSpeaksHTTP2AndHTTP1(t *testing.T) {
+func TestServer_TLSSpeaksHTTP2AndHTTP1(t *testing.T) {
 	cert, key := ingresstest.Certificate(t, t.TempDir(), "127.0.0.1")
 	url, _ := serve(t, Config{CertFile: cert, KeyFile: key}, http.HandlerFunc(tell))
 	host := strings.TrimPrefix(url, "https://")
@@ -63,7 +63,7 @@ func TestTLSSpeaksHTTP2AndHTTP1(t *testing.T) {
 // Over the bound HTTP/2 answers 431 as HTTP/1.1 does, or ends the connection when
 // one value alone is over it; a client that knows the bound does not even send
 // them. The next request is as good as any.
-func TestHeadersHaveABoundOverHTTP2(t *testing.T) {
+func TestServer_HeadersHaveABoundOverHTTP2(t *testing.T) {
 	cert, key := ingresstest.Certificate(t, t.TempDir(), "127.0.0.1")
 	url, _ := serve(t, Config{CertFile: cert, KeyFile: key}, http.HandlerFunc(tell))
 	c := client(t, cert)
@@ -94,7 +94,7 @@ func TestHeadersHaveABoundOverHTTP2(t *testing.T) {
 }
 
 // One connection has at most maxStreams calls under way; the others wait for it.
-func TestStreamsOfAConnectionAreBounded(t *testing.T) {
+func TestServer_StreamsOfAConnectionAreBounded(t *testing.T) {
 	cert, key := ingresstest.Certificate(t, t.TempDir(), "127.0.0.1")
 	begun, end := make(chan net.Addr, 2*maxStreams), make(chan struct{})
 	url, _ := serve(t, Config{CertFile: cert, KeyFile: key}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -31,7 +31,7 @@ func streams(t *testing.T, stall time.Duration, h http.HandlerFunc) (c *http.Cli
 
 // A client that takes nothing of a stream's answer, while its connection is alive,
 // does not keep the handler for ever.
-func TestAStreamThatTakesNothingEnds(t *testing.T) {
+func TestStream_AStreamThatTakesNothingEnds(t *testing.T) {
 	over := make(chan error, 1)
 	c, url := streams(t, 50*time.Millisecond, func(w http.ResponseWriter, _ *http.Request) {
 		for piece := make([]byte, 1<<20); ; {
@@ -52,7 +52,7 @@ func TestAStreamThatTakesNothingEnds(t *testing.T) {
 }
 
 // Deadlines of a stream count while it is read or written, as a connection's do.
-func TestDeadlinesDoNotCountWhileAHandlerThinks(t *testing.T) {
+func TestStream_DeadlinesDoNotCountWhileAHandlerThinks(t *testing.T) {
 	think := 200 * time.Millisecond // longer than each deadline
 	c, url := streams(t, 50*time.Millisecond, func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
@@ -89,7 +89,7 @@ func TestDeadlinesDoNotCountWhileAHandlerThinks(t *testing.T) {
 }
 
 // A deadline ends a Read that waits, and one that is set meanwhile does.
-func TestADeadlineEndsAReadThatWaits(t *testing.T) {
+func TestStream_ADeadlineEndsAReadThatWaits(t *testing.T) {
 	for name, set := range map[string]func(*http.ResponseController){
 		"before": func(c *http.ResponseController) { _ = c.SetReadDeadline(time.Now().Add(20 * time.Millisecond)) },
 		"meanwhile": func(c *http.ResponseController) {
@@ -113,7 +113,7 @@ func TestADeadlineEndsAReadThatWaits(t *testing.T) {
 }
 
 // Who keeps an answer's controller beyond its handler breaks nothing.
-func TestADeadlineAfterTheEndIsNobodys(t *testing.T) {
+func TestStream_ADeadlineAfterTheEndIsNobodys(t *testing.T) {
 	kept := make(chan *http.ResponseController, 1)
 	c, url := streams(t, time.Minute, func(w http.ResponseWriter, r *http.Request) { kept <- http.NewResponseController(w) })
 	res, err := c.Get(url)
@@ -132,7 +132,7 @@ func TestADeadlineAfterTheEndIsNobodys(t *testing.T) {
 	<-kept
 }
 
-func TestStreamsOfAnAddressAreBounded(t *testing.T) {
+func TestStreams_OfAnAddressAreBounded(t *testing.T) {
 	in, err := New(Config{TrustedProxies: "10.0.0.5"})
 	if err != nil {
 		t.Fatal(err)

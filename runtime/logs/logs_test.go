@@ -36,7 +36,7 @@ func texts(t *testing.T, s *Store, r logs.Request) (list []string) {
 }
 
 // Whatever a function writes, its log goes on.
-func TestNothingStopsALog(t *testing.T) {
+func TestLogs_NothingStopsALog(t *testing.T) {
 	s := open(t)
 	long := strings.Repeat("x", 3*MaxLine)
 	s.Copy("f", "ns", "i", strings.NewReader("plain\r\n"+long+"\n\xff\x00\x1b[31m\"\\\n\nlast without an end"))
@@ -65,7 +65,7 @@ func TestCopy_MarksWhereItCuts(t *testing.T) {
 	}
 }
 
-func TestQueriesNarrow(t *testing.T) {
+func TestLogs_QueriesNarrow(t *testing.T) {
 	s := open(t)
 	for i := range 10 {
 		s.Say("f", "ns", fmt.Sprint("i-", i%2), fmt.Sprint(i))
@@ -87,7 +87,7 @@ func TestQueriesNarrow(t *testing.T) {
 }
 
 // A follower sees every line once: those that were there and those that come.
-func TestFollowersMissNothing(t *testing.T) {
+func TestLogs_FollowersMissNothing(t *testing.T) {
 	s := open(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	var writers sync.WaitGroup
@@ -125,7 +125,7 @@ func TestFollowersMissNothing(t *testing.T) {
 	}
 }
 
-func TestAFileIsTurnedOver(t *testing.T) {
+func TestLogs_AFileIsTurnedOver(t *testing.T) {
 	s := open(t)
 	line := strings.Repeat("y", MaxLine)
 	for range 3 * MaxFile / MaxLine {
@@ -169,7 +169,7 @@ func TestAFileIsTurnedOver(t *testing.T) {
 
 // Functions come and go, each with a name of its own: nothing is kept of them,
 // and what a removed one still says does not bring its file back.
-func TestNothingIsLeftOfARemovedLog(t *testing.T) {
+func TestLogs_NothingIsLeftOfARemovedLog(t *testing.T) {
 	s := open(t)
 	for i := range 100 {
 		name := fmt.Sprint("f", i)
@@ -198,7 +198,7 @@ func TestNothingIsLeftOfARemovedLog(t *testing.T) {
 	}
 }
 
-func TestAFollowerHearsOfTheNextOfTheName(t *testing.T) {
+func TestLogs_AFollowerHearsOfTheNextOfTheName(t *testing.T) {
 	s := open(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

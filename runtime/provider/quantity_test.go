@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-func TestQuantitiesAreThoseOfKubernetes_R25(t *testing.T) {
+// Seed: R25
+func TestQuantity_QuantitiesAreThoseOfKubernetes(t *testing.T) {
 	for s, want := range map[string]int64{
 		"64Mi": 64 << 20, "256Mi": 256 << 20, "1Gi": 1 << 30, "1.5Gi": 3 << 29, "128974848": 128974848, "129M": 129e6,
 		"1k": 1000, "1e3": 1000, "1E3": 1000, "2E": 2e18, "0.1": 1, "100m": 1, "1n": 1, "0": 0, "0001": 1, ".5k": 500, "5.": 5, "1e-2": 1, "12e+2": 1200,

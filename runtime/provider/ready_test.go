@@ -21,7 +21,7 @@ func (t to) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // What is sent beforehand is what would be asked.
-func TestTheFirstQuestionIsTheFirstAsked(t *testing.T) {
+func TestReady_TheFirstQuestionIsTheFirstAsked(t *testing.T) {
 	asked := make(chan *http.Request, 1)
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r }))
 	defer s.Close()
@@ -36,7 +36,7 @@ func TestTheFirstQuestionIsTheFirstAsked(t *testing.T) {
 }
 
 // Nothing but 200 is ready, whatever the way to it.
-func TestNothingButOKIsReady(t *testing.T) {
+func TestReady_NothingButOKIsReady(t *testing.T) {
 	asked := 0
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch asked++; {
@@ -58,7 +58,7 @@ func TestNothingButOKIsReady(t *testing.T) {
 
 // Older watchdogs know /_/health alone, and whoever is starting may know
 // neither yet.
-func TestReadinessIsAskedForByBothPaths(t *testing.T) {
+func TestReady_ReadinessIsAskedForByBothPaths(t *testing.T) {
 	for _, path := range []string{"/_/ready", "/_/health"} {
 		calls := 0
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

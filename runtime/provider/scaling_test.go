@@ -12,7 +12,8 @@ func scaled(annotations, labels map[string]string) types.FunctionDeployment {
 	return types.FunctionDeployment{Service: "f", Annotations: &annotations, Labels: &labels}
 }
 
-func TestScalingIsRead_R25(t *testing.T) {
+// Seed: R25
+func TestScaling_IsRead(t *testing.T) {
 	minute := time.Minute
 	for _, c := range []struct {
 		name        string
@@ -60,7 +61,8 @@ func FuzzScaling(f *testing.F) {
 	})
 }
 
-func TestHowManyReplicasThereShallBe_R25(t *testing.T) {
+// Seed: R25
+func TestScaling_HowManyReplicasThereShallBe(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	type look struct {
 		after      time.Duration // since start

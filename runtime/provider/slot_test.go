@@ -10,7 +10,7 @@ import (
 
 // One that had been ready is never kept waiting for long; one that never is
 // waits longer each time.
-func TestPauses(t *testing.T) {
+func TestSlot_Pauses(t *testing.T) {
 	for _, c := range []struct {
 		served bool
 		last   time.Duration
@@ -40,7 +40,7 @@ func TestPauses(t *testing.T) {
 
 // Calls are held for a replica that will be there in a moment, and not for one
 // that has a long pause before it.
-func TestNobodyWaitsForWhatDoesNotStart(t *testing.T) {
+func TestSlot_NobodyWaitsForWhatDoesNotStart(t *testing.T) {
 	f := newFunction(&Provider{look: make(chan struct{}, 1)}, record{})
 	f.scaler.scaling = defaultScaling
 	r := &release{f: f}

@@ -86,7 +86,9 @@ func TestStore_NamesAreNoPaths(t *testing.T) {
 }
 
 // A function's folder holds what it may read, and nobody else can enter.
-func TestProject_R29(t *testing.T) {
+//
+// Seed: R29
+func TestSecrets_Project(t *testing.T) {
 	s := open(t)
 	for _, n := range []string{"a", "b", "c"} {
 		if err := s.Put(n, []byte("of "+n)); err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-func TestAdoptedAfterItsParentWasKilled(t *testing.T) {
+func TestAdopt_AdoptedAfterItsParentWasKilled(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		dir := place(t)
 		start(t, kind, filepath.Join(dir, "..", "probe")) // skips when it is not installed
@@ -38,7 +38,7 @@ func TestAdoptedAfterItsParentWasKilled(t *testing.T) {
 	})
 }
 
-func TestStopAllEndsWhatWasLeftBehind(t *testing.T) {
+func TestAdopt_StopAllEndsWhatWasLeftBehind(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		dir := place(t)
 		start(t, kind, dir)
@@ -55,7 +55,7 @@ func TestStopAllEndsWhatWasLeftBehind(t *testing.T) {
 	})
 }
 
-func TestCtrlCInTheTerminalDoesNotReachIt(t *testing.T) {
+func TestAdopt_CtrlCInTheTerminalDoesNotReachIt(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		s := start(t, kind, place(t))
 		sid, _, err := syscall.Syscall(syscall.SYS_GETSID, uintptr(s.PID()), 0, 0)
@@ -67,7 +67,7 @@ func TestCtrlCInTheTerminalDoesNotReachIt(t *testing.T) {
 
 // When root starts the store after a plain user did, the services keep their
 // owner. Run by a plain user, the test shows that they run as that user.
-func TestRunsAsAPlainUser(t *testing.T) {
+func TestAdopt_RunsAsAPlainUser(t *testing.T) {
 	plain, err := user.Current()
 	if err == nil && os.Geteuid() == 0 {
 		plain, err = user.Lookup("nobody")
@@ -107,7 +107,7 @@ func TestRunsAsAPlainUser(t *testing.T) {
 	})
 }
 
-func TestKilledServiceStartsAgain(t *testing.T) {
+func TestAdopt_KilledServiceStartsAgain(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		dir := place(t)
 		s := start(t, kind, dir)
@@ -122,7 +122,7 @@ func TestKilledServiceStartsAgain(t *testing.T) {
 	})
 }
 
-func TestStalePidFileOfALivingStranger(t *testing.T) {
+func TestAdopt_StalePidFileOfALivingStranger(t *testing.T) {
 	files := map[string]string{"postgres": "data/postmaster.pid", "redis": "run/redis.pid"}
 	each(t, func(t *testing.T, kind string) {
 		dir := place(t)
@@ -165,7 +165,7 @@ func TestStalePidFileOfALivingStranger(t *testing.T) {
 	})
 }
 
-func TestPromisesAreHeldTo(t *testing.T) {
+func TestAdopt_PromisesAreHeldTo(t *testing.T) {
 	ctx := context.Background()
 	dir := place(t)
 	s := start(t, "postgres", dir)
@@ -200,7 +200,7 @@ func TestPromisesAreHeldTo(t *testing.T) {
 	}
 }
 
-func TestFailedStartTellsWhatTheLogSays(t *testing.T) {
+func TestAdopt_FailedStartTellsWhatTheLogSays(t *testing.T) {
 	dir := place(t)
 	s := start(t, "postgres", dir)
 	if err := s.Stop(context.Background()); err != nil {

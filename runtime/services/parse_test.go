@@ -16,7 +16,7 @@ func FuzzPidFile(f *testing.F) {
 	})
 }
 
-func TestPidFile(t *testing.T) {
+func TestParse_PidFile(t *testing.T) {
 	for file, want := range map[string]int{"25452\n/x/data\n": 25452, " 7 \n": 7, "7": 7, "-7\n": 0, "": 0, "x\n7\n": 0} {
 		if got := pidIn([]byte(file)); got != want {
 			t.Errorf("pidIn(%q) = %d, want %d", file, got, want)
@@ -29,7 +29,7 @@ const tcpTable = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->
    1: 0100007F:7311 0100007F:7310 01 00000000:00000000 00:00000000 00000000   102        0 61035 1 0000000000000000 20 4 30 10 -1
 `
 
-func TestListener(t *testing.T) {
+func TestParse_Listener(t *testing.T) {
 	if uid, err := listenerIn(strings.NewReader(tcpTable), 0x7310); err != nil || uid != 101 {
 		t.Errorf("uid %d, %v; want 101", uid, err)
 	}

@@ -104,7 +104,7 @@ func each(t *testing.T, test func(t *testing.T, kind string)) {
 	}
 }
 
-func TestStartCheckStop(t *testing.T) {
+func TestServices_StartCheckStop(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		dir := place(t)
 		s := start(t, kind, dir)
@@ -138,7 +138,7 @@ func TestStartCheckStop(t *testing.T) {
 	})
 }
 
-func TestTwoInstancesSideBySide(t *testing.T) {
+func TestServices_TwoInstancesSideBySide(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		a, b := start(t, kind, place(t)), start(t, kind, place(t))
 		if a.Port() == b.Port() || a.PID() == b.PID() {
@@ -153,7 +153,7 @@ func TestTwoInstancesSideBySide(t *testing.T) {
 	})
 }
 
-func TestDirectoryWithAnOddName(t *testing.T) {
+func TestServices_DirectoryWithAnOddName(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		dir := filepath.Join(place(t), `it's a "store" é\ %d`)
 		if err := os.MkdirAll(dir, 0o711); err != nil {
@@ -166,7 +166,7 @@ func TestDirectoryWithAnOddName(t *testing.T) {
 	})
 }
 
-func TestConcurrentStartsShareOneInstance(t *testing.T) {
+func TestServices_ConcurrentStartsShareOneInstance(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		dir := place(t)
 		first := start(t, kind, dir)
@@ -192,7 +192,7 @@ func TestConcurrentStartsShareOneInstance(t *testing.T) {
 	})
 }
 
-func TestPortTakenInTheMeantime(t *testing.T) {
+func TestServices_PortTakenInTheMeantime(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		dir := place(t)
 		s := start(t, kind, dir)
@@ -210,7 +210,7 @@ func TestPortTakenInTheMeantime(t *testing.T) {
 	})
 }
 
-func TestUnreachableDirectoryIsNamed(t *testing.T) {
+func TestServices_UnreachableDirectoryIsNamed(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		closed := filepath.Join(filepath.Dir(place(t)), "closed")
 		mode := os.FileMode(0o700) // root may enter, the service's user may not
@@ -233,7 +233,7 @@ func TestUnreachableDirectoryIsNamed(t *testing.T) {
 	})
 }
 
-func TestWrongPasswordIsRefused(t *testing.T) {
+func TestServices_WrongPasswordIsRefused(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		dir := place(t)
 		s := start(t, kind, dir)
@@ -252,7 +252,7 @@ func TestWrongPasswordIsRefused(t *testing.T) {
 	})
 }
 
-func TestExternalIsUsedAndLeftAlone(t *testing.T) {
+func TestServices_ExternalIsUsedAndLeftAlone(t *testing.T) {
 	each(t, func(t *testing.T, kind string) {
 		s := start(t, kind, place(t))
 		ext, err := kinds[kind](context.Background(), services.Config{External: s.URL()})

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-func TestDeploymentIsWhatFaasCLISends_R28(t *testing.T) {
+// Seed: R28
+func TestDeploy_DeploymentIsWhatFaasCLISends(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, "template/go/template.yml", "language: go\nfprocess: ./handler\n")
 	f, err := parse(t, head+`functions:
@@ -52,7 +53,7 @@ func TestDeploymentIsWhatFaasCLISends_R28(t *testing.T) {
 	}
 }
 
-func TestTagged(t *testing.T) {
+func TestDeploy_Tagged(t *testing.T) {
 	for in, want := range map[string]string{
 		"a": "a:latest", "a:1": "a:1", "h:5000/a": "h:5000/a:latest", "h:5000/a:1": "h:5000/a:1",
 		"a@sha256:00": "a@sha256:00",
@@ -63,7 +64,7 @@ func TestTagged(t *testing.T) {
 	}
 }
 
-func TestTemplate(t *testing.T) {
+func TestDeploy_Template(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, "template/go@v1/template.yml", "language: go\nfprocess: ./h\nhandler_folder: fn\nbuild_options:\n  - name: dev\n    packages: [gcc, make]\nwelcome_message: |\n  hi\n")
 	got, err := ReadTemplate(".", "go@v1")

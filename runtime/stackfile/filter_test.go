@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestMatch(t *testing.T) {
+func TestFilter_Match(t *testing.T) {
 	for _, c := range []struct {
 		glob, name string
 		want       bool
@@ -21,7 +21,7 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-func TestSelect(t *testing.T) {
+func TestFilter_Select(t *testing.T) {
 	f := &File{Functions: []*Function{{Name: "users"}, {Name: "user-events"}, {Name: "hello"}}}
 	for _, c := range []struct{ glob, regex, want string }{
 		{"", "", "users user-events hello"}, {"user*", "", "users user-events"}, {"", "^h|s$", "users user-events hello"},

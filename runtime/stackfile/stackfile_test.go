@@ -17,7 +17,9 @@ func parse(t *testing.T, text string) (*File, error) {
 }
 
 // A template pinned by a tag is fetched by #tag and named by @tag.
-func TestEveryKeyIsRead_R27_R80(t *testing.T) {
+//
+// Seed: R27, R80
+func TestStackfile_EveryKeyIsRead(t *testing.T) {
 	f, err := parse(t, `version: 1.0
 provider:
   name: openfaas
@@ -93,7 +95,7 @@ configuration:
 	}
 }
 
-func TestErrorsNameTheirPlace(t *testing.T) {
+func TestStackfile_ErrorsNameTheirPlace(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"no provider", "functions: {}\n", `stack.yml: provider.name must be "openfaas"`},
 		{"other provider", "provider:\n  name: aws\n", `stack.yml:1:1: provider.name must be "openfaas"`},
@@ -129,7 +131,9 @@ func TestErrorsNameTheirPlace(t *testing.T) {
 
 // A name that some platform refuses is an error here, with its place, before
 // anything is built or made.
-func TestNamesThatAPlatformRefusesAreToldFirst_B49(t *testing.T) {
+//
+// Seed: B49
+func TestStackfile_NamesThatAPlatformRefusesAreToldFirst(t *testing.T) {
 	for _, name := range []string{"files.fifo", "process_files", "ProcessFiles", "-files", "files-", strings.Repeat("f", 64)} {
 		_, err := parse(t, head+"functions:\n  "+name+": {image: x}\n")
 		if err == nil || !strings.Contains(err.Error(), "stack.yml:5:3: function name") {
@@ -138,14 +142,14 @@ func TestNamesThatAPlatformRefusesAreToldFirst_B49(t *testing.T) {
 	}
 }
 
-func TestEveryFaultIsToldAtOnce(t *testing.T) {
+func TestStackfile_EveryFaultIsToldAtOnce(t *testing.T) {
 	_, err := parse(t, head+"functions:\n  A: {image: x}\n  b: {}\n")
 	if err == nil || !strings.Contains(err.Error(), "stack.yml:5:3") || !strings.Contains(err.Error(), "stack.yml:6:3") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestUnknownKeysAreWarnings(t *testing.T) {
+func TestStackfile_UnknownKeysAreWarnings(t *testing.T) {
 	f, err := parse(t, "x-note: 1\n"+head+"functions:\n  a:\n    image: x\n    enviroment: {k: v}\n    limits: {gpu: 1}\n")
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +168,7 @@ func TestUnknownKeysAreWarnings(t *testing.T) {
 	}
 }
 
-func TestAnchorsAndMergeKeys(t *testing.T) {
+func TestStackfile_AnchorsAndMergeKeys(t *testing.T) {
 	f, err := parse(t, `
 x-base: &base
   lang: go
@@ -188,7 +192,7 @@ x-more: &more {image: more, handler: ./more}
 }
 
 // Each level names the one below nine times: 9^9 strings if anyone expanded it.
-func TestAliasBombsStayInert(t *testing.T) {
+func TestStackfile_AliasBombsStayInert(t *testing.T) {
 	var lists, merges strings.Builder
 	lists.WriteString("a0: &a0 [lol, lol]\n")
 	merges.WriteString("m0: &m0 {k: v}\n")
@@ -212,7 +216,7 @@ func TestAliasBombsStayInert(t *testing.T) {
 	}
 }
 
-func TestSizeAndDepthAreBounded(t *testing.T) {
+func TestStackfile_SizeAndDepthAreBounded(t *testing.T) {
 	for name, text := range map[string]string{
 		"long": head + strings.Repeat("#", maxFile),
 		"deep": "x: " + strings.Repeat("[", 100_000),
@@ -227,7 +231,7 @@ func TestSizeAndDepthAreBounded(t *testing.T) {
 	}
 }
 
-func TestEnvironmentFilesWin(t *testing.T) {
+func TestStackfile_EnvironmentFilesWin(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	write(t, "one.yml", "environment:\n  a: one\n  b: one\n  raw: ${A}\n")
@@ -246,7 +250,7 @@ func TestEnvironmentFilesWin(t *testing.T) {
 	}
 }
 
-func TestLinesAfterAValueWithALineBreak(t *testing.T) {
+func TestStackfile_LinesAfterAValueWithALineBreak(t *testing.T) {
 	text := "# ${A}\nfunctions: 1\n"
 	_, err := ParseBytes("stack.yml", ".", []byte(text), env(map[string]string{"A": "x\n#y"}))
 	if err == nil || !strings.Contains(err.Error(), "lines are counted after") {

@@ -8,7 +8,9 @@ import (
 
 // The store's own file, in what every target accepts: at most 15 functions
 // (faasd CE), no label that Kubernetes CE refuses, timeouts set together.
-func TestTheStoresOwnFile_R28(t *testing.T) {
+//
+// Seed: R28
+func TestStore_TheStoresOwnFile(t *testing.T) {
 	t.Chdir("../..")
 	f, err := Parse("stack.yml", func(string) (string, bool) { return "", false })
 	if err != nil {

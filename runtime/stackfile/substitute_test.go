@@ -11,7 +11,7 @@ func env(m map[string]string) func(string) (string, bool) {
 
 // What faas-cli's library makes of each form, measured with it. A row that
 // changes here changes what the same stack.yml means to faas-cli and to us.
-func TestSubstitutionReadsAsInFaasCLI(t *testing.T) {
+func TestSubstitute_SubstitutionReadsAsInFaasCLI(t *testing.T) {
 	vars := env(map[string]string{"A": "value", "E": "", "P": "a.tar.gz", "L": "LOUD", "B": "b"})
 	for _, c := range []struct{ in, want string }{
 		// only braces are expanded
@@ -43,7 +43,7 @@ func TestSubstitutionReadsAsInFaasCLI(t *testing.T) {
 	}
 }
 
-func TestABadSubstitutionNamesItsPlace(t *testing.T) {
+func TestSubstitute_ABadSubstitutionNamesItsPlace(t *testing.T) {
 	for _, c := range []struct{ in, at string }{
 		{"a: b\nc: ${A-d}\n", "stack.yml:2:4:"},
 		{"a: ${A} ${a.b}\n", "stack.yml:1:9:"},
@@ -59,7 +59,7 @@ func TestABadSubstitutionNamesItsPlace(t *testing.T) {
 	}
 }
 
-func TestSubstitutionIsBounded(t *testing.T) {
+func TestSubstitute_SubstitutionIsBounded(t *testing.T) {
 	long := strings.Repeat("a", maxValue)
 	for name, c := range map[string]struct{ text, value string }{
 		"one long value":     {"${A}", long + "a"},

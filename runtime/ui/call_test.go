@@ -45,7 +45,8 @@ func read(t *testing.T, res *http.Response) answer {
 	return a
 }
 
-func TestCallArrivesAsTypedAndSigned_R28(t *testing.T) {
+// Seed: R28
+func TestCall_ArrivesAsTypedAndSigned(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("secret_mount_path", dir)
 	if err := os.WriteFile(filepath.Join(dir, caller.Secret), []byte(key), 0o600); err != nil {
@@ -81,7 +82,7 @@ func TestCallArrivesAsTypedAndSigned_R28(t *testing.T) {
 	t.Errorf("the header is lost: %v", a.Headers)
 }
 
-func TestAnswersAreBytesToTheBrowser(t *testing.T) {
+func TestCall_AnswersAreBytesToTheBrowser(t *testing.T) {
 	srv := serve(t, gateway(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		w.Header().Set("Location", "/elsewhere")
@@ -102,7 +103,7 @@ func TestAnswersAreBytesToTheBrowser(t *testing.T) {
 	}
 }
 
-func TestLongAnswersAreCut(t *testing.T) {
+func TestCall_LongAnswersAreCut(t *testing.T) {
 	srv := serve(t, gateway(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(make([]byte, MaxAnswer+100))
 	}))
@@ -112,7 +113,7 @@ func TestLongAnswersAreCut(t *testing.T) {
 	}
 }
 
-func TestAnswersFlow(t *testing.T) {
+func TestCall_AnswersFlow(t *testing.T) {
 	seen := make(chan struct{})
 	srv := serve(t, gateway(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "one")
@@ -135,7 +136,7 @@ func TestAnswersFlow(t *testing.T) {
 	}
 }
 
-func TestHalfAnAnswerIsNoAnswer(t *testing.T) {
+func TestCall_HalfAnAnswerIsNoAnswer(t *testing.T) {
 	srv := serve(t, gateway(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "10")
 		_, _ = io.WriteString(w, "half")
@@ -152,7 +153,7 @@ func TestHalfAnAnswerIsNoAnswer(t *testing.T) {
 	}
 }
 
-func TestCallsThatCannotBeMade(t *testing.T) {
+func TestCalls_ThatCannotBeMade(t *testing.T) {
 	srv := serve(t, nil)
 	for _, c := range []struct {
 		at     string

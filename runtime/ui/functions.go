@@ -18,6 +18,7 @@ type function struct {
 	Ready    uint64 `json:"ready"`
 	Replicas uint64 `json:"replicas"`
 	Calls    uint64 `json:"calls"` // since the gateway started
+	Queue    string `json:"queue"` // "" while messages flow, else open or paused
 }
 
 func (p *pages) list(ctx context.Context) ([]function, error) {
@@ -36,6 +37,15 @@ func (p *pages) list(ctx context.Context) ([]function, error) {
 			list[i].State = "asleep"
 		case f.AvailableReplicas == 0:
 			list[i].State = "starting"
+		}
+	}
+	if p.Queues != nil {
+		states, err := p.Queues(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for i := range list {
+			list[i].Queue = states[list[i].Name]
 		}
 	}
 	slices.SortFunc(list, func(a, b function) int { return cmp.Compare(a.Name, b.Name) })
@@ -59,7 +69,7 @@ func (p *pages) page(w http.ResponseWriter, r *http.Request) error {
 	}
 	var buf bytes.Buffer
 	err = p.assets.page.Execute(&buf, map[string]any{
-		"Functions": list, "None": function{State: "asleep"}, "Methods": methods, "Version": p.Version,
+		"Functions": list, "Queue": p.Queue != nil, "None": function{State: "asleep"}, "Methods": methods, "Version": p.Version,
 		"Uploads": p.Uploads, "Thumbnails": p.Thumbnails,
 		"MaxPhoto": MaxPhoto, "MaxPhotoMiB": MaxPhoto >> 20, "MaxCall": MaxCall,
 	})

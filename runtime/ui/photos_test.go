@@ -84,7 +84,8 @@ func openShelf(t *testing.T) *shelf {
 // photoNames are names that people have and names that people try.
 var photoNames = []string{"my photo é+.jpg", "a/b c?d#e%20&f=g.png", "../../etc/passwd", ".", "<img src=x onerror=alert(1)>.png", "日本語 🌄.jpg", strings.Repeat("n", maxName)}
 
-func TestPhotosKeepTheirNamesAndCarryTheirCall_R35(t *testing.T) {
+// Seed: R35
+func TestPhotos_KeepTheirNamesAndCarryTheirCall(t *testing.T) {
 	s := openShelf(t)
 	for i, name := range photoNames {
 		photo := bytes.Repeat([]byte{byte(i)}, 200<<10) // more than one signed chunk
@@ -110,7 +111,7 @@ func TestPhotosKeepTheirNamesAndCarryTheirCall_R35(t *testing.T) {
 	}
 }
 
-func TestPhotosThatAreNotTaken(t *testing.T) {
+func TestPhotos_ThatAreNotTaken(t *testing.T) {
 	s := openShelf(t)
 	for name, c := range map[string]struct {
 		query  string
@@ -143,7 +144,7 @@ func TestPhotosThatAreNotTaken(t *testing.T) {
 	}
 }
 
-func TestHalfAPhotoIsNotStored(t *testing.T) {
+func TestPhotos_HalfAPhotoIsNotStored(t *testing.T) {
 	s := openShelf(t)
 	conn, err := net.Dial("tcp", s.Listener.Addr().String())
 	if err != nil {
@@ -167,7 +168,7 @@ func TestHalfAPhotoIsNotStored(t *testing.T) {
 	}
 }
 
-func TestStoreThatIsDownIsSaid(t *testing.T) {
+func TestPhotos_StoreThatIsDownIsSaid(t *testing.T) {
 	srv := serve(t, nil)
 	res, body := send(t, "POST", srv.URL+"/ui/photos?name=a.jpg", strings.NewReader("x"))
 	wantProblem(t, res, body, 503, "s3_unavailable")
@@ -194,7 +195,8 @@ func (s *shelf) ask(t *testing.T, key string) photo {
 	return p
 }
 
-func TestThumbnailsAppearWhenTheWorkIsDone_R35(t *testing.T) {
+// Seed: R35
+func TestPhotos_ThumbnailsAppearWhenTheWorkIsDone(t *testing.T) {
 	s := openShelf(t)
 	for _, name := range photoNames[:6] {
 		for _, width := range widths {
@@ -228,7 +230,8 @@ func TestThumbnailsAppearWhenTheWorkIsDone_R35(t *testing.T) {
 	}
 }
 
-func TestRefusalsHaveTheirReason_R35(t *testing.T) {
+// Seed: R35
+func TestPhotos_RefusalsHaveTheirReason(t *testing.T) {
 	s := openShelf(t)
 	s.now = queue.Progress{State: queue.Failed, Attempts: 1, Code: "unsupported_image", Reason: "uploads/a.png: it is not an image"}
 	if p := s.ask(t, "a.png"); p.State != queue.Failed || p.Code != "unsupported_image" || p.Reason != "it is not an image" || p.Attempts != 1 {
@@ -240,7 +243,7 @@ func TestRefusalsHaveTheirReason_R35(t *testing.T) {
 	wantProblem(t, res, body, 400, "no_name")
 }
 
-func TestOnlyPicturesAreShown(t *testing.T) {
+func TestPhotos_OnlyPicturesAreShown(t *testing.T) {
 	s := openShelf(t)
 	if _, err := s.client.Put(t.Context(), "thumbnails", "thumbnails/100x/page.png", "text/html", nil, []byte("<script>alert(1)</script>")); err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 	"fnstore/kit/queue"
 	"fnstore/kit/s3"
 	"fnstore/kit/wire"
+	"fnstore/runtime/queueapi"
 )
 
 // Config is what the page shows and what it acts with.
@@ -33,6 +34,13 @@ type Config struct {
 	// Sign proves on h that an operator makes the call; target is the path
 	// with its query. Nil leaves calls unsigned.
 	Sign func(h http.Header, method, target string, body []byte) error
+
+	// Queue are the routes that show the queue and act on it, below /ui; nil for
+	// a page without them.
+	Queue []queueapi.Route
+	// Queues gives the functions whose messages do not flow, and whether they are
+	// open or paused (see queue/circuit); nil where nobody knows.
+	Queues func(context.Context) (map[string]string, error)
 
 	Version string // of fnstore
 }
@@ -75,6 +83,12 @@ func (p *pages) routes() http.Handler {
 	handle("GET /ui/static/{hash}/{name}", p.assets.serve)
 	handle("GET /ui/functions", p.functions)
 	handle("POST /ui/call/{function}", p.call)
+	if p.Queue != nil {
+		handle("GET /ui/messages", p.messages)
+	}
+	for _, r := range p.Queue {
+		handle(r.Method+" "+r.Path, r.Serve)
+	}
 	if p.Uploads != "" {
 		handle("POST /ui/photos", p.upload)
 		handle("GET /ui/photos/{call}", p.progress)

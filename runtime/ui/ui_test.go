@@ -15,6 +15,7 @@ import (
 
 	"fnstore/kit/queue"
 	"fnstore/kit/wire"
+	"fnstore/runtime/queueapi"
 )
 
 // nowhere is a store that nobody dials in tests that need none.
@@ -82,7 +83,7 @@ func wantProblem(t *testing.T, res *http.Response, body string, status int, code
 	}
 }
 
-func TestPageShowsFunctionsAndRunsNothingInline(t *testing.T) {
+func TestUI_PageShowsFunctionsAndRunsNothingInline(t *testing.T) {
 	srv := serve(t, nil)
 	res, body := send(t, "GET", srv.URL+"/ui/", nil)
 	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/html; charset=utf-8" {
@@ -103,7 +104,40 @@ func TestPageShowsFunctionsAndRunsNothingInline(t *testing.T) {
 	}
 }
 
-func TestAssetsAreThereForEver(t *testing.T) {
+// The page of messages is there where there is a queue, and runs nothing inline.
+func TestMessages_PageIsThereWithAQueue(t *testing.T) {
+	srv := serve(t, func(c *Config) { c.Queue = []queueapi.Route{} })
+	res, body := send(t, "GET", srv.URL+"/ui/messages", nil)
+	if res.StatusCode != 200 || !strings.Contains(body, `id="numbers"`) {
+		t.Fatalf("%d %s", res.StatusCode, body)
+	}
+	for _, never := range []string{`<[^>]* style=`, `<[^>]* on[a-z]+=`, `<style`, `<script[^>]*>[^<]`, `<script>`, `https?://`} {
+		if found := regexp.MustCompile(never).FindString(body); found != "" {
+			t.Errorf("the page has %q", found)
+		}
+	}
+	for _, f := range regexp.MustCompile(`(?:href|src)="(/ui/static/[^"]+)"`).FindAllStringSubmatch(body, -1) {
+		if res, _ := send(t, "GET", srv.URL+f[1], nil); res.StatusCode != 200 {
+			t.Errorf("%s: %d", f[1], res.StatusCode)
+		}
+	}
+	res, body = send(t, "GET", serve(t, nil).URL+"/ui/messages", nil)
+	wantProblem(t, res, body, 404, "no_route")
+}
+
+func TestFunctions_SayWhoseMessagesWait(t *testing.T) {
+	srv := serve(t, func(c *Config) {
+		c.Queues = func(context.Context) (map[string]string, error) {
+			return map[string]string{"hello": "paused", "rare": "open"}, nil
+		}
+	})
+	_, body := send(t, "GET", srv.URL+"/ui/", nil)
+	if !strings.Contains(body, "Messages are paused</a>") || !strings.Contains(body, "Messages wait, it fails</a>") {
+		t.Error("the page does not say that messages wait")
+	}
+}
+
+func TestUI_AssetsAreThereForEver(t *testing.T) {
 	srv := serve(t, nil)
 	_, page := send(t, "GET", srv.URL+"/ui/", nil)
 	found := regexp.MustCompile(`(?:href|src)="(/ui/static/([0-9a-f]{16})/([a-z.]+))"`).FindAllStringSubmatch(page, -1)
@@ -154,7 +188,7 @@ func modules(t *testing.T) (list [][]byte) {
 	return list
 }
 
-func TestScriptsWriteTextOnly(t *testing.T) {
+func TestUI_ScriptsWriteTextOnly(t *testing.T) {
 	for _, b := range modules(t) {
 		for _, never := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "srcdoc", "://"} {
 			if bytes.Contains(b, []byte(never)) {
@@ -164,7 +198,7 @@ func TestScriptsWriteTextOnly(t *testing.T) {
 	}
 }
 
-func TestEveryAnswerGuardsTheBrowser(t *testing.T) {
+func TestUI_EveryAnswerGuardsTheBrowser(t *testing.T) {
 	srv := serve(t, nil)
 	for _, path := range []string{"/ui/", "/ui/functions", "/ui/nothing", "/ui/thumbnails", "/ui/photos/x?key=y"} {
 		res, _ := send(t, "GET", srv.URL+path, nil)
@@ -176,7 +210,7 @@ func TestEveryAnswerGuardsTheBrowser(t *testing.T) {
 	}
 }
 
-func TestOtherSitesChangeNothing(t *testing.T) {
+func TestUI_OtherSitesChangeNothing(t *testing.T) {
 	called := false
 	gateway := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true }))
 	defer gateway.Close()
@@ -195,7 +229,7 @@ func TestOtherSitesChangeNothing(t *testing.T) {
 	}
 }
 
-func TestFunctionsAreListed(t *testing.T) {
+func TestUI_FunctionsAreListed(t *testing.T) {
 	srv := serve(t, nil)
 	_, body := send(t, "GET", srv.URL+"/ui/functions", nil)
 	var got struct{ Functions []function }
@@ -208,7 +242,7 @@ func TestFunctionsAreListed(t *testing.T) {
 	}
 }
 
-func TestNothingElseIsHere(t *testing.T) {
+func TestUI_NothingElseIsHere(t *testing.T) {
 	srv := serve(t, nil)
 	for _, call := range [][2]string{{"GET", "/ui/x"}, {"POST", "/ui/"}, {"DELETE", "/ui/functions"}, {"GET", "/ui/call/hello"}} {
 		res, body := send(t, call[0], srv.URL+call[1], nil)
@@ -216,7 +250,7 @@ func TestNothingElseIsHere(t *testing.T) {
 	}
 }
 
-func TestNewRefusesWhatCannotWork(t *testing.T) {
+func TestUI_NewRefusesWhatCannotWork(t *testing.T) {
 	list := func(context.Context) ([]types.FunctionStatus, error) { return nil, nil }
 	find := func(context.Context, string) (queue.Progress, error) { return queue.Progress{}, nil }
 	for name, c := range map[string]Config{

@@ -11,7 +11,7 @@ import (
 )
 
 // Every package begins with a sentence, in one place.
-func TestPackageDocs(t *testing.T) {
+func TestDocs_PackageDocs(t *testing.T) {
 	code, tests := map[string][]*file{}, map[string][]*file{}
 	for _, f := range goFiles(t) {
 		switch {
@@ -60,7 +60,7 @@ var obvious = map[string]bool{
 }
 
 // What a package exports says what it is for.
-func TestExportedNamesAreDocumented(t *testing.T) {
+func TestDocs_ExportedNamesAreDocumented(t *testing.T) {
 	for _, f := range goFiles(t) {
 		if f.isTest() || f.generated() || f.ast.Name.Name == "main" {
 			continue
@@ -120,7 +120,7 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 }
 
 // The test itself is tested.
-func TestMissingCommentsAreNoticed(t *testing.T) {
+func TestDocs_MissingCommentsAreNoticed(t *testing.T) {
 	src := `package p
 const A, b = 1, 2
 // C and D are said.

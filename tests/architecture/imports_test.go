@@ -167,7 +167,7 @@ func required(mod []byte) (list []string) {
 }
 
 // The test itself is tested.
-func TestCheckImports_Complaints(t *testing.T) {
+func TestImports_AreJudged(t *testing.T) {
 	families := required([]byte("require (\n\tgolang.org/x/image v0.1.0\n\tgolang.org/x/sys v0.1.0\n\tgithub.com/minio/minio-go/v7 v7.1.0 // indirect\n)\nrequire github.com/a/b v1.0.0\n"))
 	for _, c := range []struct {
 		dir, imports string

@@ -46,7 +46,7 @@ func folders(t *testing.T) []string {
 	return list
 }
 
-func TestStackFileNamesEveryFunction(t *testing.T) {
+func TestStack_FileNamesEveryFunction(t *testing.T) {
 	s := readStack(t)
 	for _, name := range folders(t) {
 		if _, ok := s.Functions[name]; !ok {
@@ -74,7 +74,7 @@ func TestStackFileNamesEveryFunction(t *testing.T) {
 	}
 }
 
-func TestOneStackFile(t *testing.T) {
+func TestStack_OneStackFile(t *testing.T) {
 	for _, f := range files(t) {
 		if m, _ := filepath.Match("stack*.y*ml", f.path); m && f.path != "stack.yml" {
 			t.Errorf("%s lies beside stack.yml: faas-cli would take one and a reader the other. Keep stack.yml; --filter and --regex pick from it.", f.path)
@@ -82,7 +82,7 @@ func TestOneStackFile(t *testing.T) {
 	}
 }
 
-func TestEveryFunctionHasItsPages(t *testing.T) {
+func TestStack_EveryFunctionHasItsPages(t *testing.T) {
 	have := map[string]bool{}
 	for _, f := range files(t) {
 		have[f.path] = true

@@ -10,7 +10,7 @@ import (
 )
 
 // A section that nobody runs is a bar that nobody sees.
-func TestEverySectionIsRun(t *testing.T) {
+func TestBench_EverySectionIsRun(t *testing.T) {
 	folders, err := os.ReadDir(".")
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +30,7 @@ func TestEverySectionIsRun(t *testing.T) {
 	}
 }
 
-func TestSectionsAreChosenByName(t *testing.T) {
+func TestBench_SectionsAreChosenByName(t *testing.T) {
 	list, err := choose("wake,server")
 	if err != nil || len(list) != 2 || list[0].name != "server" || list[1].name != "wake" {
 		t.Errorf("%v, %v", list, err)
@@ -40,7 +40,7 @@ func TestSectionsAreChosenByName(t *testing.T) {
 	}
 }
 
-func TestEachTestIsARow(t *testing.T) {
+func TestBench_EachTestIsARow(t *testing.T) {
 	v := verdicts{section: "x"}
 	for _, piece := range []string{"=== RUN A\n    a_test.go:7: 12 kil", "ls\n--- PA", "SS: A (0.00s)\n    --- PASS: A/b\n--- FAIL: B (1s)\n", "    c_test.go:1: no root\n--- SKIP: C (0s)\nPASS\n"} {
 		if _, err := io.WriteString(&v, piece); err != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-func TestFunctionsAreSeenReady_R28(t *testing.T) {
+// Seed: R28
+func TestPage_FunctionsAreSeenReady(t *testing.T) {
 	tab, _ := visit(t)
 	for _, name := range []string{"hello", "thumbnail"} {
 		until(t, tab, fmt.Sprintf(`document.querySelector('tr[data-name="%s"][data-state="ready"]') !== null`, name))
@@ -20,7 +21,8 @@ func TestFunctionsAreSeenReady_R28(t *testing.T) {
 	}
 }
 
-func TestHelloAnswers_R28(t *testing.T) {
+// Seed: R28
+func TestPage_HelloAnswers(t *testing.T) {
 	tab, _ := visit(t)
 	do(t, tab,
 		chromedp.Click(chromedp.CSS(`tr[data-name="hello"] [data-try]`)),
@@ -43,7 +45,7 @@ func TestHelloAnswers_R28(t *testing.T) {
 	until(t, tab, `Number(document.querySelector('tr[data-name="hello"] [data-is="calls"]').textContent) > 0`)
 }
 
-func TestCallsWorkFromTheKeyboard(t *testing.T) {
+func TestPage_CallsWorkFromTheKeyboard(t *testing.T) {
 	tab, _ := visit(t)
 	do(t, tab,
 		chromedp.Focus(chromedp.CSS("#path")),
@@ -57,7 +59,7 @@ func TestCallsWorkFromTheKeyboard(t *testing.T) {
 	}
 }
 
-func TestAnswersAreTextWhateverTheyAre(t *testing.T) {
+func TestPage_AnswersAreTextWhateverTheyAre(t *testing.T) {
 	tab, _ := visit(t)
 	do(t, tab,
 		chromedp.SetValue(chromedp.CSS("#body"), `{"name":"<img src=x onerror=alert(1)>"}`),
@@ -70,7 +72,7 @@ func TestAnswersAreTextWhateverTheyAre(t *testing.T) {
 	}
 }
 
-func TestMistakesAreSaid(t *testing.T) {
+func TestPage_MistakesAreSaid(t *testing.T) {
 	tab, heard := visit(t)
 	do(t, tab, chromedp.SetValue(chromedp.CSS("#path"), "/%zz"), chromedp.Click(chromedp.CSS("#send")))
 	until(t, tab, `document.getElementById("took").textContent.includes("bad_path")`)
@@ -83,7 +85,7 @@ func TestMistakesAreSaid(t *testing.T) {
 
 // A page without inline code has a policy that says so; this shows that the
 // browser holds it, and that the tests here would hear of a breach.
-func TestInlineCodeDoesNotRun(t *testing.T) {
+func TestPage_InlineCodeDoesNotRun(t *testing.T) {
 	tab, heard := visit(t)
 	ask[chromedp.Void](t, tab, `{
 		const s = document.createElement("script");
@@ -96,7 +98,7 @@ func TestInlineCodeDoesNotRun(t *testing.T) {
 	}
 }
 
-func TestEveryControlHasAName(t *testing.T) {
+func TestPage_EveryControlHasAName(t *testing.T) {
 	tab, _ := visit(t)
 	nameless := ask[[]string](t, tab, `[...document.querySelectorAll("input, select, textarea, button")]
 		.filter((e) => !(e.labels?.length || e.textContent.trim() && e.tagName === "BUTTON"))
@@ -106,7 +108,7 @@ func TestEveryControlHasAName(t *testing.T) {
 	}
 }
 
-func TestNothingSticksOutOnSmallScreens(t *testing.T) {
+func TestPage_NothingSticksOutOnSmallScreens(t *testing.T) {
 	for _, width := range []int64{320, 400, 768} {
 		t.Run(fmt.Sprint(width), func(t *testing.T) {
 			tab, _ := visit(t, chromedp.EmulateViewport(width, 800, chromedp.EmulateMobile))

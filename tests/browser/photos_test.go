@@ -15,7 +15,8 @@ import (
 // drawn are the natural widths of the thumbnails of the newest photo.
 const drawn = `[...document.querySelectorAll("#shots li:first-child .strip img")].filter((i) => i.complete).map((i) => i.naturalWidth).join()`
 
-func TestPhotoBecomesThumbnails_R35(t *testing.T) {
+// Seed: R35
+func TestPhoto_BecomesThumbnails(t *testing.T) {
 	tab, _ := visit(t)
 	const name = "my photo é+.jpg"
 	do(t, tab, chromedp.SetUploadFiles(chromedp.CSS("#photo"), []string{photograph(t, name)}))
@@ -25,7 +26,8 @@ func TestPhotoBecomesThumbnails_R35(t *testing.T) {
 	}
 }
 
-func TestPhotoCanBeDropped_R35(t *testing.T) {
+// Seed: R35
+func TestPhoto_CanBeDropped(t *testing.T) {
 	tab, _ := visit(t)
 	const name = "dropped <b> & 日本.jpg"
 	at := ask[[]float64](t, tab, `{
@@ -47,7 +49,8 @@ func TestPhotoCanBeDropped_R35(t *testing.T) {
 	}
 }
 
-func TestRefusedPhotoHasItsReason_R35(t *testing.T) {
+// Seed: R35
+func TestPhotos_RefusedPhotoHasItsReason(t *testing.T) {
 	tab, _ := visit(t)
 	page := save(t, "holiday.png", []byte("<!doctype html><script>alert(1)</script>"))
 	do(t, tab, chromedp.SetUploadFiles(chromedp.CSS("#photo"), []string{page}))
@@ -58,7 +61,7 @@ func TestRefusedPhotoHasItsReason_R35(t *testing.T) {
 	}
 }
 
-func TestManyPhotosAtOnce(t *testing.T) {
+func TestPhotos_ManyPhotosAtOnce(t *testing.T) {
 	tab, _ := visit(t)
 	var files []string
 	for i := range 5 {
@@ -69,7 +72,7 @@ func TestManyPhotosAtOnce(t *testing.T) {
 }
 
 // The pictures in out/ are for people: what a test cannot see.
-func TestPageIsPictured(t *testing.T) {
+func TestPhotos_PageIsPictured(t *testing.T) {
 	for _, look := range []struct {
 		name   string
 		width  int64

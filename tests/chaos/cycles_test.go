@@ -16,7 +16,7 @@ import (
 // Functions come and go, under few names that are used again and again, some
 // with a secret, some deployed over while they start, some deleted before they
 // are ready; and nothing of them stays.
-func TestNothingIsLeftOfWhatIsDeleted(t *testing.T) {
+func TestCycles_NothingIsLeftOfWhatIsDeleted(t *testing.T) {
 	cycles := of(60, 1000)
 	random := seeded(t)
 	must(t, stage.System(http.MethodPost, "/system/secrets", types.Secret{Name: "cycle-key", Value: "v"}, nil))

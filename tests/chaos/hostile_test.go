@@ -56,7 +56,7 @@ func hostiles() []hostile {
 // Whatever one function does, its callers are told what the contract names or
 // see that the answer is cut off; the callers of others notice nothing; and
 // when it is deleted nothing of it stays.
-func TestHostileFunctionsHurtNobody(t *testing.T) {
+func TestHostile_FunctionsHurtNobody(t *testing.T) {
 	before := settled(t, map[string]string{"warm-rogue": stage.Rogue, "warm-probe": stage.Probe})
 	must(t, stage.Deploy(actors.Function("bystander", stage.Probe)))
 	must(t, stage.Await("bystander", 1))

@@ -30,7 +30,7 @@ const overlooked = 100 * time.Millisecond
 // answered 502; those that come later wait for the next process and succeed, or
 // are told to come again when there is none for half a minute; and nobody else
 // notices.
-func TestKillingFunctionsHurtsNoOther(t *testing.T) {
+func TestKill_KillingFunctionsHurtsNoOther(t *testing.T) {
 	length := of(8*time.Second, time.Minute)
 	const victims, bystanders, rate = 6, 2, 50
 	var names []string
@@ -86,7 +86,7 @@ func TestKillingFunctionsHurtsNoOther(t *testing.T) {
 // A call that is in a process when it is killed is answered 502, and never sent
 // a second time: nobody knows how far it had come. The next one finds the next
 // process.
-func TestACallEndsWithItsProcess(t *testing.T) {
+func TestKill_ACallEndsWithItsProcess(t *testing.T) {
 	const name = "cut-off"
 	must(t, stage.Deploy(actors.Function(name, stage.Probe)))
 	drop(t, name)

@@ -11,7 +11,7 @@ import (
 // What a store cannot take it says so, with 429 or 503 and when to come again;
 // what it takes it answers; and who calls another function notices nothing. How
 // much it takes is for tests/bench/overload to say.
-func TestOverloadIsShedAloud(t *testing.T) {
+func TestOverload_IsShedAloud(t *testing.T) {
 	length := of(3*time.Second, 30*time.Second)
 	for _, c := range []struct {
 		name string

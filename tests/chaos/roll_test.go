@@ -83,7 +83,9 @@ func version(t *testing.T, name, want string) {
 
 // New versions, rollbacks, new values of a secret, more and fewer processes,
 // several in a row: no caller notices.
-func TestChangesLoseNoCall_R25_R93(t *testing.T) {
+//
+// Seed: R25, R93
+func TestRoll_ChangesLoseNoCall(t *testing.T) {
 	const name, some = "changing", 60
 	must(t, stage.System(http.MethodPost, "/system/secrets", types.Secret{Name: "chaos-key", Value: "v0"}, nil))
 	t.Cleanup(func() {

@@ -12,7 +12,7 @@ import (
 // A thousand clients that are as slow as they can be hold on to one function;
 // who is not slow is served, by that function and by others. How quickly is for
 // tests/bench/overload to say.
-func TestSlowClientsKeepNobodyOut(t *testing.T) {
+func TestSlow_ClientsKeepNobodyOut(t *testing.T) {
 	const name, clients = "trickled", 1000
 	length := of(6*time.Second, time.Minute)
 	must(t, stage.Deploy(actors.Function(name, stage.Probe)))

@@ -65,7 +65,8 @@ func TestMain(m *testing.M) {
 // base imports the compiler's image once.
 var base = sync.OnceValue(func() error { return machine.Compiler(compiler) })
 
-func TestHelloUnderDocker_R28(t *testing.T) {
+// Seed: R28
+func TestDocker_HelloUnderDocker(t *testing.T) {
 	if err := base(); err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 
 // The real faas-cli builds an image with this engine, pushes it to the store's
 // registry and deploys it to a store whose functions are containers.
-func TestFaasCLIUpWithAnEngine(t *testing.T) {
+func TestFaasCLI_UpWithAnEngine(t *testing.T) {
 	program := os.Getenv("FAAS_CLI")
 	if program == "" {
 		t.Log("NOT CHECKED: faas-cli up with a container engine: FAAS_CLI names no faas-cli")

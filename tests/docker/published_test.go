@@ -21,7 +21,7 @@ import (
 
 // Where containers have no address that leads there, as with a rootless engine,
 // a port on loopback is published, and on no other address.
-func TestContainersAreReachedByAPublishedPort(t *testing.T) {
+func TestPublished_ContainersAreReachedByAPublishedPort(t *testing.T) {
 	dir := t.TempDir()
 	kept, err := secrets.Open(filepath.Join(dir, "secrets"))
 	if err != nil {

@@ -23,7 +23,7 @@ import (
 	"fnstore/tests/storetest"
 )
 
-func TestAStoreWhoseFunctionsAreContainers(t *testing.T) {
+func TestStore_AStoreWhoseFunctionsAreContainers(t *testing.T) {
 	s := shop{storetest.Start(t, "FNSTORE_BACKEND=docker", "DOCKER_HOST="+machine.Host), t}
 	if got := s.call("hello?name=Ann"); !strings.Contains(got, "Hello, Ann!") {
 		t.Fatal(got)

@@ -15,7 +15,8 @@ import (
 	"fnstore/kit/wire"
 )
 
-func TestHello_R9_R23_R28(t *testing.T) {
+// Seed: R9, R23, R28
+func TestCalls_Hello(t *testing.T) {
 	for path, want := range map[string]string{"/function/hello": "Hello, OpenFaaS!", "/function/hello.openfaas-fn": "Hello, OpenFaaS!"} {
 		if status, body := post(t, shared, path, `{"name":"OpenFaaS"}`); status != 200 || !strings.Contains(body, want) {
 			t.Errorf("%s: %d %s", path, status, body)
@@ -35,7 +36,9 @@ func TestHello_R9_R23_R28(t *testing.T) {
 }
 
 // The commands that README shows.
-func TestTheCommandLine_R28(t *testing.T) {
+//
+// Seed: R28
+func TestCalls_TheCommandLine(t *testing.T) {
 	invoke := shared.Command("invoke", "hello")
 	invoke.Stdin = strings.NewReader(`{"name":"pipe"}`)
 	for _, c := range []struct {
@@ -60,7 +63,7 @@ func TestTheCommandLine_R28(t *testing.T) {
 }
 
 // A function with effects takes calls of the event plane and of the operator.
-func TestThumbnailTakesNoStrangersCall(t *testing.T) {
+func TestCalls_ThumbnailTakesNoStrangersCall(t *testing.T) {
 	event := `{"Records":[{"eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"uploads"},"object":{"key":"nothing-there.jpg"}}}]}`
 	status, body := post(t, shared, "/function/thumbnail", event)
 	if status != http.StatusUnauthorized || !strings.Contains(body, "unsigned_call") {
@@ -73,7 +76,7 @@ func TestThumbnailTakesNoStrangersCall(t *testing.T) {
 	}
 }
 
-func TestTheSystemApi(t *testing.T) {
+func TestCalls_TheSystemApi(t *testing.T) {
 	var list []types.FunctionStatus
 	if status := system(t.Context(), t, shared, "GET", "/system/functions", "", &list); status != 200 || len(list) != 2 || list[0].AvailableReplicas != 1 {
 		t.Errorf("%d %+v", status, list)
@@ -91,7 +94,9 @@ func TestTheSystemApi(t *testing.T) {
 
 // Each function has a login of its own that may do nothing it was not granted,
 // and an S3 key that opens its own buckets alone.
-func TestFunctionsHaveTheLeast_R44(t *testing.T) {
+//
+// Seed: R44
+func TestCalls_FunctionsHaveTheLeast(t *testing.T) {
 	secret := func(name string) string {
 		b, err := os.ReadFile(shared.State + "/secrets/" + name)
 		if err != nil {

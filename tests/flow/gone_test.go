@@ -12,7 +12,7 @@ import (
 // Files of a version were removed by hand. While the registry has its image, a
 // rollback unpacks it again; when that has gone too, it says so and what is
 // deployed serves on.
-func TestRollbackToWhatIsNotThere(t *testing.T) {
+func TestGone_RollbackToWhatIsNotThere(t *testing.T) {
 	dir := project(t)
 	must(t, dir, "", []string{"new", "gone"})
 	must(t, dir, "", []string{"deploy", "gone"}, "gone serves")

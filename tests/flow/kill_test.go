@@ -38,7 +38,7 @@ func processes(t *testing.T, s *storetest.Store, function string) (pids []int) {
 }
 
 // A function is killed while it serves; the next call is answered.
-func TestAKilledFunctionAnswersTheNextCall(t *testing.T) {
+func TestKill_AKilledFunctionAnswersTheNextCall(t *testing.T) {
 	for range 5 {
 		pids := processes(t, shared, "hello")
 		if len(pids) != 1 {
@@ -57,7 +57,7 @@ func TestAKilledFunctionAnswersTheNextCall(t *testing.T) {
 
 // The store is killed with photos accepted and not yet worked on. The next
 // start adopts Postgres and Redis, finds everything deployed, and delivers.
-func TestAKilledStoreLosesNothing(t *testing.T) {
+func TestKill_AKilledStoreLosesNothing(t *testing.T) {
 	s := storetest.Start(t)
 	photo := phototest.Phone(800, 600, 3)
 	var ids []string
@@ -111,7 +111,7 @@ func services(t *testing.T, s *storetest.Store) string {
 }
 
 // Down leaves nothing running, and the state as it was.
-func TestDownLeavesNothing(t *testing.T) {
+func TestKill_DownLeavesNothing(t *testing.T) {
 	s := storetest.Start(t)
 	id := upload(t, s, "kept.jpg", phototest.Phone(200, 150, 1))
 	if p := await(t, s, id); p.State != queue.Succeeded {

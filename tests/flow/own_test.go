@@ -62,7 +62,9 @@ func must(t testing.TB, dir, stdin string, args []string, words ...string) strin
 }
 
 // From nothing to a function of one's own, with nothing but fnstore.
-func TestAFunctionOfOnesOwn_R5_R28(t *testing.T) {
+//
+// Seed: R5, R28
+func TestOwn_AFunctionOfOnesOwn(t *testing.T) {
 	dir := project(t)
 	must(t, dir, "", []string{"new", "mine"}, "functions/mine is made")
 	if out, err := fnstore(t, dir, "", "new", "mine"); err == nil || !strings.Contains(out, "already") {

@@ -60,7 +60,9 @@ func sleeping(t *testing.T, name string) {
 // Traffic comes from nothing to many callers at once: all are answered by as
 // many processes as that needs and no more than allowed, and afterwards nothing
 // runs. A second burst finds it as the first did.
-func TestABurstIsServedAndThenNothingRuns_R1_R25(t *testing.T) {
+//
+// Seed: R1, R25
+func TestScale_ABurstIsServedAndThenNothingRuns(t *testing.T) {
 	greeter(t, "burst", map[string]string{
 		"fnstore.scale.zero-duration": "1s", "fnstore.scale.down-delay": "1s", "fnstore.scale.target": "10", "fnstore.scale.max": "3"})
 	for range 2 {
@@ -97,7 +99,9 @@ func TestABurstIsServedAndThenNothingRuns_R1_R25(t *testing.T) {
 // A function that is to be kept warm runs on, in the same process, while one
 // that is not has gone to sleep: its callers never wait for a start. What that
 // gains is measured by tests/bench/wake.
-func TestAFunctionIsKeptWarm_R21(t *testing.T) {
+//
+// Seed: R21
+func TestScale_AFunctionIsKeptWarm(t *testing.T) {
 	greeter(t, "warm", map[string]string{"fnstore.scale.zero": "false", "fnstore.scale.min": "1", "fnstore.scale.down-delay": "1s"})
 	greeter(t, "cold", map[string]string{"fnstore.scale.zero-duration": "1s", "fnstore.scale.down-delay": "1s"})
 	for _, name := range []string{"warm", "cold"} {
@@ -120,7 +124,9 @@ func TestAFunctionIsKeptWarm_R21(t *testing.T) {
 
 // Nothing here asks for a container engine: functions are processes of this
 // machine, children of the store.
-func TestNoContainerIsInvolved_R89(t *testing.T) {
+//
+// Seed: R89
+func TestScale_NoContainerIsInvolved(t *testing.T) {
 	if code, _ := post(t, shared, "/function/hello", ""); code != http.StatusOK {
 		t.Fatalf("hello: %d", code)
 	}

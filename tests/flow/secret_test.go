@@ -9,7 +9,7 @@ import (
 
 // A secret's value goes in by standard input or a file, as it is, and never
 // comes out.
-func TestSecretsByCommand(t *testing.T) {
+func TestSecrets_ByCommand(t *testing.T) {
 	dir := t.TempDir()
 	kept := func() string {
 		t.Helper()

@@ -22,7 +22,9 @@ import (
 // Several processes of one function and calls of another work at once on one
 // object store and one queue, some on the same object: every message is done,
 // and what is left belongs to the last photo of each name.
-func TestFunctionsThatShareTheirStoresStayRight_R3(t *testing.T) {
+//
+// Seed: R3
+func TestShare_FunctionsThatShareTheirStoresStayRight(t *testing.T) {
 	scale := func(n int) {
 		t.Helper()
 		body := fmt.Sprintf(`{"serviceName":"thumbnail","replicas":%d}`, n)
@@ -73,7 +75,9 @@ func TestFunctionsThatShareTheirStoresStayRight_R3(t *testing.T) {
 // A photo of twelve megapixels, as telephones make them, is done by a function
 // that may have 128 MiB. How long it took is printed and not judged; kit/photo
 // measures the work by itself.
-func TestTwelveMegapixelsIn128MiB_R7(t *testing.T) {
+//
+// Seed: R7
+func TestShare_TwelveMegapixelsIn128MiB(t *testing.T) {
 	f := status(t, shared, "thumbnail")
 	if f.Limits == nil || f.Limits.Memory != "128Mi" {
 		t.Fatalf("limits %+v", f.Limits)

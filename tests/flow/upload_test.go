@@ -33,7 +33,9 @@ func near(a, b color.Color) bool {
 
 // The demo: a photo is uploaded, and its three thumbnails are there. It is a
 // phone's photo, so it lies on its side and says how to turn it.
-func TestAPhotoBecomesThreeThumbnails_R1_R2_R14_R35_B11_B32_B36(t *testing.T) {
+//
+// Seed: R1, R2, R14, R35, B11, B32, B36
+func TestUpload_APhotoBecomesThreeThumbnails(t *testing.T) {
 	const key = "trip to Köln/my photo é+.jpg"
 	id := upload(t, shared, key, phototest.Phone(1200, 900, 6))
 	if p := await(t, shared, id); p.State != queue.Succeeded || p.Attempts != 1 {
@@ -61,7 +63,8 @@ func TestAPhotoBecomesThreeThumbnails_R1_R2_R14_R35_B11_B32_B36(t *testing.T) {
 	}
 }
 
-func TestOtherFormats_B30_B31(t *testing.T) {
+// Seed: B30, B31
+func TestUpload_OtherFormats(t *testing.T) {
 	glass := phototest.PNG(phototest.Glass(500, 300))
 	id := upload(t, shared, "glass.png", glass)
 	if p := await(t, shared, id); p.State != queue.Succeeded {
@@ -95,7 +98,9 @@ func TestOtherFormats_B30_B31(t *testing.T) {
 
 // What cannot become thumbnails is refused at once, for a reason that can be
 // found, and the function lives on.
-func TestWhatIsNoPhotoIsRefused_B34(t *testing.T) {
+//
+// Seed: B34
+func TestUpload_WhatIsNoPhotoIsRefused(t *testing.T) {
 	photo := phototest.Phone(640, 480, 1)
 	for key, c := range map[string]struct {
 		body []byte
@@ -133,7 +138,9 @@ func TestWhatIsNoPhotoIsRefused_B34(t *testing.T) {
 }
 
 // The same photo again changes nothing; another one under the same key does.
-func TestUploadingAgain_B38(t *testing.T) {
+//
+// Seed: B38
+func TestUpload_UploadingAgain(t *testing.T) {
 	first, second := phototest.Phone(400, 300, 1), phototest.JPEG(phototest.Scene(400, 300))
 	for i, body := range [][]byte{first, first, second} {
 		if p := await(t, shared, upload(t, shared, "again.jpg", body)); p.State != queue.Succeeded {

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	select {}
 }
 
-func TestNothingIsLeftWhenTheTestIsKilled(t *testing.T) {
+func TestStoretest_NothingIsLeftWhenTheTestIsKilled(t *testing.T) {
 	test := exec.Command(os.Args[0])
 	test.Env = append(os.Environ(), helper+"=1")
 	out, err := test.StdoutPipe()
@@ -74,7 +74,7 @@ func TestNothingIsLeftWhenTheTestIsKilled(t *testing.T) {
 	}
 }
 
-func TestStoreComesBackAfterAPowerCut(t *testing.T) {
+func TestStoretest_StoreComesBackAfterAPowerCut(t *testing.T) {
 	s := Start(t)
 	first := s.PID()
 	if err := s.Kill(); err != nil {

@@ -32,6 +32,7 @@ type Outcome struct {
 	Delay    time.Duration // before a retry
 	Free     bool          // a retry that spends no attempt
 	Failure                // of Status alone for Done
+	Answer   *Answer       // for the caller that wants to be told; nil for none
 }
 
 // Failure is what is known of a failed attempt; it stands in the message's
@@ -75,10 +76,11 @@ func (q *Queue) Finish(ctx context.Context, outcomes []Outcome) (refused []Key, 
 	return refused, nil
 }
 
-// simple reports whether all are done and none belongs to a group.
+// simple reports whether all are done, none belongs to a group and nobody wants
+// to be told.
 func simple(outcomes []Outcome) bool {
 	for _, o := range outcomes {
-		if o.Verdict != Done || o.Group != "" {
+		if o.Verdict != Done || o.Group != "" || o.Answer != nil {
 			return false
 		}
 	}
@@ -97,8 +99,10 @@ func (q *Queue) finish(ctx context.Context, db queue.Beginner, outcomes []Outcom
 				return fmt.Errorf("%s: %w", verdict, err)
 			}
 		}
-		ready, err = promote(ctx, tx, groups)
-		return err
+		if ready, err = promote(ctx, tx, groups); err != nil {
+			return err
+		}
+		return q.tell(ctx, tx, outcomes, applied)
 	})
 	if err != nil {
 		return err

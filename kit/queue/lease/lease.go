@@ -56,6 +56,8 @@ func (m Message) Key() Key { return Key{m.ID, m.Fence} }
 type Queue struct {
 	db queue.Beginner
 
+	ended Ended // nil for none
+
 	mu    sync.Mutex
 	marks marks
 }

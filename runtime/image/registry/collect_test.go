@@ -19,7 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-func TestCollectLeavesWhatIsNeeded(t *testing.T) {
+func TestCollect_LeavesWhatIsNeeded(t *testing.T) {
 	g, host := open(t, t.TempDir())
 	old, kept, tagged := image(t), image(t), image(t)
 	for _, img := range []v1.Image{old, kept, tagged} { // each takes the tag of the one before
@@ -63,7 +63,7 @@ func TestCollectLeavesWhatIsNeeded(t *testing.T) {
 
 // Pushes while Collect runs with hardly any grace: a push may be told to begin
 // again, but a manifest that was accepted can be pulled.
-func TestCollectWhilePushing(t *testing.T) {
+func TestCollect_WhilePushing(t *testing.T) {
 	g, host := open(t, t.TempDir())
 	g.Grace = 50 * time.Millisecond // short enough to take what a slow push still needs
 	stop := make(chan struct{})
@@ -112,8 +112,8 @@ func TestCollectWhilePushing(t *testing.T) {
 	sweeper.Wait()
 }
 
-// TestHelperServe is no test: TestKilledWhilePushing runs it as a process.
-func TestHelperServe(t *testing.T) {
+// TestCollect_HelperServe is no test: TestCollect_KilledWhilePushing runs it as a process.
+func TestCollect_HelperServe(t *testing.T) {
 	dir := os.Getenv("REGISTRY_TEST_DIR")
 	if dir == "" {
 		return
@@ -127,10 +127,10 @@ func TestHelperServe(t *testing.T) {
 	select {}
 }
 
-func TestKilledWhilePushing(t *testing.T) {
+func TestCollect_KilledWhilePushing(t *testing.T) {
 	dir := t.TempDir()
 	serve := func() (*exec.Cmd, string) {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestHelperServe$")
+		cmd := exec.Command(os.Args[0], "-test.run=^TestCollect_HelperServe$")
 		cmd.Env = append(os.Environ(), "REGISTRY_TEST_DIR="+dir)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
@@ -196,7 +196,7 @@ func TestKilledWhilePushing(t *testing.T) {
 
 // A file that somebody removed by hand keeps nothing else from being collected,
 // and a collection stops at its bound and goes on from there.
-func TestCollectGoesOn(t *testing.T) {
+func TestCollect_GoesOn(t *testing.T) {
 	dir := t.TempDir()
 	g, host := open(t, dir)
 	g.Grace = 0
@@ -237,7 +237,7 @@ func TestCollectGoesOn(t *testing.T) {
 	pull(t, ref(t, host+"/a:dev"))
 }
 
-func TestQuietKnowsAPush(t *testing.T) {
+func TestCollect_QuietKnowsAPush(t *testing.T) {
 	g, host := open(t, t.TempDir())
 	if q := g.Quiet(); q < time.Hour {
 		t.Errorf("nobody ever pushed, and it was %s ago", q)

@@ -103,7 +103,7 @@ func pull(t *testing.T, r name.Reference) v1.Hash {
 	return d
 }
 
-func TestPushReopenPull(t *testing.T) {
+func TestRegistry_PushReopenPull(t *testing.T) {
 	dir := t.TempDir()
 	_, host := open(t, dir)
 	img := image(t)
@@ -119,7 +119,7 @@ func TestPushReopenPull(t *testing.T) {
 	}
 }
 
-func TestIndexesTagsAndCatalog(t *testing.T) {
+func TestRegistry_IndexesTagsAndCatalog(t *testing.T) {
 	_, host := open(t, t.TempDir())
 	idx, err := random.Index(1000, 1, 2)
 	if err != nil {
@@ -186,7 +186,7 @@ func send(t *testing.T, method, url, contentType, body string) (*http.Response, 
 
 func digestOf(s string) string { return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(s))) }
 
-func TestChunkedUpload(t *testing.T) {
+func TestRegistry_ChunkedUpload(t *testing.T) {
 	g, host := open(t, t.TempDir())
 	base := "http://" + host
 	resp, _ := send(t, "POST", base+"/v2/a/blobs/uploads/", "", "")
@@ -223,7 +223,7 @@ func TestChunkedUpload(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefused(t *testing.T) {
+func TestRegistry_WhatIsRefused(t *testing.T) {
 	g, host := open(t, t.TempDir())
 	base := "http://" + host + "/v2/"
 	const manifest = "application/vnd.oci.image.manifest.v1+json"

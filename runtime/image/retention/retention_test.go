@@ -93,7 +93,7 @@ func (r *rig) has(digest string) (registry, unpacked bool) {
 
 // What is deployed and what may be rolled back to stays in both places; the rest
 // goes at the start, and after each change.
-func TestOnlyWhatNobodyWantsGoes(t *testing.T) {
+func TestRetention_OnlyWhatNobodyWantsGoes(t *testing.T) {
 	r := start(t)
 	r.grace, r.cfg.Registry.Grace = 0, 0
 	var all []string
@@ -125,7 +125,7 @@ func TestOnlyWhatNobodyWantsGoes(t *testing.T) {
 }
 
 // What is young stays, and goes by itself when it is not young any more.
-func TestTheYoungAreLookedAtAgain(t *testing.T) {
+func TestRetention_TheYoungAreLookedAtAgain(t *testing.T) {
 	r := start(t)
 	old := r.version()
 	r.version() // takes its tag
@@ -146,7 +146,7 @@ func TestTheYoungAreLookedAtAgain(t *testing.T) {
 }
 
 // Nothing is collected while somebody pushes.
-func TestAPushIsWaitedFor(t *testing.T) {
+func TestRetention_APushIsWaitedFor(t *testing.T) {
 	r := start(t)
 	r.grace, r.cfg.Registry.Grace, r.quiet = 0, 0, time.Hour
 	r.version()

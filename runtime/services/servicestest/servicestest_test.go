@@ -8,7 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-func TestDatabasesAreFreshAndApart(t *testing.T) {
+func TestServicestest_DatabasesAreFreshAndApart(t *testing.T) {
 	ctx := context.Background()
 	for _, url := range []string{Postgres(t), Postgres(t), Cluster(t)} {
 		conn, err := pgx.Connect(ctx, url)
@@ -22,7 +22,7 @@ func TestDatabasesAreFreshAndApart(t *testing.T) {
 	}
 }
 
-func TestRedisIsFresh(t *testing.T) {
+func TestServicestest_RedisIsFresh(t *testing.T) {
 	ctx := context.Background()
 	for range 2 {
 		opt, err := redis.ParseURL(Redis(t))

@@ -48,6 +48,7 @@ function show(functions) {
     write(tr, "ready", `${f.ready}/${f.replicas}`);
     write(tr, "state", f.state);
     write(tr, "calls", f.calls);
+    write(tr, "queue", { paused: "Messages are paused", open: "Messages wait, it fails" }[f.queue] ?? "");
     if (rows.children[i] !== tr) rows.insertBefore(tr, rows.children[i] ?? null);
   });
   for (const gone of old.values()) gone.remove();

@@ -9,7 +9,7 @@ import (
 )
 
 // A handler written for the stock template golang-http runs unchanged.
-func TestHandlersOfGolangHTTP(t *testing.T) {
+func TestAdapter_HandlersOfGolangHTTP(t *testing.T) {
 	ctx, err := contextOf("../../golang-http", t.TempDir(), "testdata/gohttp")
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestHandlersOfGolangHTTP(t *testing.T) {
 
 // The starter that faas-cli new copies is built as it is, and serves a handler
 // that brings neither go.mod nor go.sum.
-func TestStarterOfGolangHTTPBuilds(t *testing.T) {
+func TestAdapter_StarterOfGolangHTTPBuilds(t *testing.T) {
 	for _, handler := range []string{"../../golang-http/function", t.TempDir()} {
 		ctx, err := contextOf("../../golang-http", t.TempDir(), handler)
 		if err != nil {
@@ -65,7 +65,9 @@ func TestStarterOfGolangHTTPBuilds(t *testing.T) {
 
 // What the README tells owners of classic handlers to write is built here, with
 // the classic hello.
-func TestClassicHello_R26(t *testing.T) {
+//
+// Seed: R26
+func TestAdapter_ClassicHello(t *testing.T) {
 	page, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)

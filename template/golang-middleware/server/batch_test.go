@@ -33,7 +33,7 @@ func (w *writes) text() string {
 }
 
 // Lines go in company, whole, in order, and none stays behind.
-func TestLinesGoInBatches(t *testing.T) {
+func TestBatch_LinesGoInBatches(t *testing.T) {
 	out := &writes{one: make(chan struct{}, 1)}
 	l := &lines{out: out}
 	l.write(line{method: "GET", path: "/alone", status: 200})
@@ -64,7 +64,7 @@ func TestLinesGoInBatches(t *testing.T) {
 }
 
 // Trouble does not wait, and what came before it goes first.
-func TestTroubleIsWrittenAtOnce(t *testing.T) {
+func TestBatch_TroubleIsWrittenAtOnce(t *testing.T) {
 	var out bytes.Buffer
 	l := &lines{out: &out}
 	l.mu.Lock()
@@ -97,7 +97,7 @@ func (s *stuck) Write(b []byte) (int, error) {
 
 // Calls go on while one of them writes, until much waits; then they wait too,
 // and nothing is lost.
-func TestASlowReaderHoldsNobodyUpForLong(t *testing.T) {
+func TestBatch_ASlowReaderHoldsNobodyUpForLong(t *testing.T) {
 	out := &stuck{in: make(chan struct{}, 1), leave: make(chan struct{})}
 	l := &lines{out: out}
 	var wg sync.WaitGroup

@@ -58,7 +58,7 @@ import (
 func Handle(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "stock") }
 `
 
-func TestStockHandlerBuildsUnchanged(t *testing.T) {
+func TestBuild_StockHandlerBuildsUnchanged(t *testing.T) {
 	for name, files := range map[string]map[string]string{
 		"its own go.mod": {"handler.go": stock, "go.mod": "module handler/function\n\ngo 1.21\n"},
 		"no go.mod":      {"handler.go": stock},
@@ -108,7 +108,9 @@ func static(t *testing.T, path string) *elf.File {
 
 // hello is built as stack.yml builds it: go.mod, go.sum and kit come along, and
 // the handler becomes the root package of module fnstore.
-func TestHelloBuildsInModuleFnstore_R9_R28(t *testing.T) {
+//
+// Seed: R9, R28
+func TestBuild_HelloBuildsInModuleFnstore(t *testing.T) {
 	var built [][]byte
 	for range 2 {
 		ctx, err := buildContext(t.TempDir(), root+"/functions/hello", root+"/go.mod", root+"/go.sum", root+"/kit")
@@ -130,7 +132,7 @@ func TestHelloBuildsInModuleFnstore_R9_R28(t *testing.T) {
 	}
 }
 
-func TestBuildsForOtherMachines(t *testing.T) {
+func TestBuilds_ForOtherMachines(t *testing.T) {
 	ctx := laid(t, map[string]string{"handler.go": stock})
 	for arch, machine := range map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64, "arm": elf.EM_ARM} {
 		out := filepath.Join(t.TempDir(), arch)
@@ -143,7 +145,7 @@ func TestBuildsForOtherMachines(t *testing.T) {
 	}
 }
 
-func TestVendoredModulesAreUsed(t *testing.T) {
+func TestBuild_VendoredModulesAreUsed(t *testing.T) {
 	ctx := laid(t, map[string]string{
 		"go.mod":                            "module handler/function\n\ngo 1.24\n\nrequire example.com/words v1.0.0\n",
 		"handler.go":                        "package function\n\nimport (\n\t\"io\"\n\t\"net/http\"\n\n\t\"example.com/words\"\n)\n\nfunc Handle(w http.ResponseWriter, r *http.Request) { io.WriteString(w, words.Hi) }\n",
@@ -155,7 +157,7 @@ func TestVendoredModulesAreUsed(t *testing.T) {
 	}
 }
 
-func TestBuildRefuses(t *testing.T) {
+func TestBuild_Refuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		files map[string]string
 		says  string
@@ -185,7 +187,9 @@ func TestBuildRefuses(t *testing.T) {
 }
 
 // The starter that faas-cli new copies is built as it is.
-func TestStarterBuilds_R81(t *testing.T) {
+//
+// Seed: R81
+func TestBuild_StarterBuilds(t *testing.T) {
 	ctx, err := buildContext(t.TempDir(), "../function")
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +202,9 @@ func TestStarterBuilds_R81(t *testing.T) {
 // A function is one static program without symbols, without a path of the
 // machine that built it, and not packed (a packed one unpacks itself into memory
 // at every start). The server around an empty handler is small.
-func TestHowAFunctionIsCompiled_R18(t *testing.T) {
+//
+// Seed: R18
+func TestBuild_HowAFunctionIsCompiled(t *testing.T) {
 	ctx := laid(t, map[string]string{"handler.go": stock})
 	out := filepath.Join(t.TempDir(), "handler")
 	if log, err := buildIn(ctx, out); err != nil {

@@ -31,7 +31,7 @@ func dial(t *testing.T, f *function, call bool) *net.TCPConn {
 	return conn.(*net.TCPConn)
 }
 
-func TestIdleConnectionsMakePlace(t *testing.T) {
+func TestConnections_IdleConnectionsMakePlace(t *testing.T) {
 	f := start(t, "FNSTORE_MAX_CONNECTIONS=4")
 	for range 20 {
 		dial(t, f, true) // each stays open as far as this side is concerned
@@ -39,7 +39,7 @@ func TestIdleConnectionsMakePlace(t *testing.T) {
 	f.stop()
 }
 
-func TestBusyConnectionsAreWaitedFor(t *testing.T) {
+func TestConnections_BusyConnectionsAreWaitedFor(t *testing.T) {
 	f := start(t, "FNSTORE_MAX_CONNECTIONS=2")
 	one, two := dial(t, f, false), dial(t, f, false)
 	for _, c := range []net.Conn{one, two} {
@@ -63,7 +63,7 @@ func TestBusyConnectionsAreWaitedFor(t *testing.T) {
 }
 
 // A process that may open no more files must neither end nor spin.
-func TestLivesOutOfDescriptors(t *testing.T) {
+func TestConnections_LivesOutOfDescriptors(t *testing.T) {
 	f := start(t, "FNSTORE_MAX_CONNECTIONS=0")
 	f.get("/nofile?n=24")
 	var held []net.Conn

@@ -19,7 +19,7 @@ var (
 	seconds = regexp.MustCompile(`^[0-9]+\.[0-9]{6}$`)
 )
 
-func TestProbes(t *testing.T) {
+func TestServer_Probes(t *testing.T) {
 	f := start(t)
 	if a := f.get("/_/health"); a.StatusCode != 200 || a.body != "OK" {
 		t.Errorf("health: %d %q", a.StatusCode, a.body)
@@ -47,7 +47,7 @@ func TestProbes(t *testing.T) {
 	}
 }
 
-func TestReadyPathAsksTheHandler(t *testing.T) {
+func TestServer_ReadyPathAsksTheHandler(t *testing.T) {
 	f := start(t, "ready_path=/echo", "suppress_lock=true")
 	if a := f.get("/_/ready?x=y"); a.StatusCode != 200 || a.Header.Get("X-Seen-Call-Id") == "" {
 		t.Errorf("%v", a.Response)
@@ -60,7 +60,7 @@ func TestReadyPathAsksTheHandler(t *testing.T) {
 	}
 }
 
-func TestLockFileMustBeWritable(t *testing.T) {
+func TestServer_LockFileMustBeWritable(t *testing.T) {
 	f := begin(t, nil, "TMPDIR=/nowhere/at/all", "port=0")
 	<-f.exited
 	if f.ProcessState.ExitCode() != 1 || len(f.said("function server")) != 1 {
@@ -68,7 +68,7 @@ func TestLockFileMustBeWritable(t *testing.T) {
 	}
 }
 
-func TestCallID(t *testing.T) {
+func TestServer_CallID(t *testing.T) {
 	f := start(t)
 	for id, kept := range map[string]bool{
 		"a": true, "0b9c1b1e-6a37-4b6e-9f0a-0123456789ab": true, strings.Repeat("x", 64): true,
@@ -93,7 +93,7 @@ func TestCallID(t *testing.T) {
 	}
 }
 
-func TestXTimeoutOnlyShortens(t *testing.T) {
+func TestServer_XTimeoutOnlyShortens(t *testing.T) {
 	f := start(t, "exec_timeout=100s")
 	for sent, want := range map[string]string{
 		"": "1m40s", "10s": "10s", "1m": "1m0s", "100s": "1m40s", "101s": "1m40s", "1000h": "1m40s",
@@ -109,7 +109,7 @@ func TestXTimeoutOnlyShortens(t *testing.T) {
 	}
 }
 
-func TestNoLimitUntilTheCallerAsks(t *testing.T) {
+func TestServer_NoLimitUntilTheCallerAsks(t *testing.T) {
 	f := start(t, "exec_timeout=0")
 	if a := f.get("/deadline"); !strings.HasPrefix(a.body, "false") {
 		t.Errorf("%q", a.body)
@@ -119,7 +119,7 @@ func TestNoLimitUntilTheCallerAsks(t *testing.T) {
 	}
 }
 
-func TestTimeoutIs504(t *testing.T) {
+func TestServer_TimeoutIs504(t *testing.T) {
 	f := start(t)
 	for _, path := range []string{"/wait", "/deaf"} {
 		for _, method := range []string{"POST", "HEAD"} {
@@ -145,7 +145,7 @@ func TestTimeoutIs504(t *testing.T) {
 }
 
 // A big body that nobody reads must not turn the 504 into a reset.
-func TestTimeoutWhileTheBodyStillComes(t *testing.T) {
+func TestServer_TimeoutWhileTheBodyStillComes(t *testing.T) {
 	f := start(t)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
 	if err != nil {
@@ -159,7 +159,7 @@ func TestTimeoutWhileTheBodyStillComes(t *testing.T) {
 	}
 }
 
-func TestTimeoutAfterTheFirstByteBreaksTheConnection(t *testing.T) {
+func TestServer_TimeoutAfterTheFirstByteBreaksTheConnection(t *testing.T) {
 	f := start(t)
 	a, err := f.do("GET", "/drip", "", "X-Timeout", "50ms")
 	if err == nil || a.Response == nil || a.StatusCode != 200 || !strings.HasPrefix(a.body, "data: x") {
@@ -170,7 +170,7 @@ func TestTimeoutAfterTheFirstByteBreaksTheConnection(t *testing.T) {
 	}
 }
 
-func TestBrokenHandlersAre500(t *testing.T) {
+func TestServer_BrokenHandlersAre500(t *testing.T) {
 	f := start(t)
 	for _, path := range []string{"/panic?say=tok%0aen", "/panic-nil", "/panic-abort", "/goexit", "/bad-status"} {
 		a, err := f.do("POST", path, "body", "X-Call-Id", "broken-1")
@@ -196,7 +196,7 @@ func TestBrokenHandlersAre500(t *testing.T) {
 	}
 }
 
-func TestMaxInflight(t *testing.T) {
+func TestServer_MaxInflight(t *testing.T) {
 	f := start(t, "max_inflight=1")
 	gate := filepath.Join(f.tmp, "gate")
 	os.WriteFile(gate, nil, 0o600)
@@ -225,7 +225,7 @@ func TestMaxInflight(t *testing.T) {
 	}
 }
 
-func TestDrainFinishesWhatIsInFlight(t *testing.T) {
+func TestServer_DrainFinishesWhatIsInFlight(t *testing.T) {
 	for _, sig := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
 		f := start(t, "healthcheck_interval=1h")
 		gate := filepath.Join(f.tmp, "gate")
@@ -251,7 +251,7 @@ func TestDrainFinishesWhatIsInFlight(t *testing.T) {
 	}
 }
 
-func TestSecondSignalForces(t *testing.T) {
+func TestServer_SecondSignalForces(t *testing.T) {
 	f := start(t)
 	os.WriteFile(filepath.Join(f.tmp, "gate"), nil, 0o600)
 	in, err := http.Get(f.url + "/gate")
@@ -268,7 +268,7 @@ func TestSecondSignalForces(t *testing.T) {
 	}
 }
 
-func TestStreamsAsItIsWritten(t *testing.T) {
+func TestServer_StreamsAsItIsWritten(t *testing.T) {
 	f := start(t)
 	gate := filepath.Join(f.tmp, "gate")
 	os.WriteFile(gate, nil, 0o600)

@@ -24,7 +24,7 @@ func (nothing) Read(p []byte) (int, error) { return len(p), nil }
 
 // A gigabyte goes in and comes out again while the function stays small: the
 // body is neither kept nor thrown away when the answer begins.
-func TestBodiesOfAnySizePassThrough(t *testing.T) {
+func TestServer_BodiesOfAnySizePassThrough(t *testing.T) {
 	f := start(t, "exec_timeout=10m")
 	for name, size := range map[string]int64{"with a length": 1 << 30, "chunked": 1 << 27} {
 		r, _ := http.NewRequest("POST", f.url+"/echo", struct{ io.Reader }{zeros(size)})
@@ -84,7 +84,7 @@ func raw(t *testing.T, f *function, request string, methods ...string) (answers 
 	return answers, string(b)
 }
 
-func TestEdgesOfHTTP(t *testing.T) {
+func TestServer_EdgesOfHTTP(t *testing.T) {
 	f := start(t)
 	// HEAD: the header of a GET and no body, on a connection that stays.
 	a, rest := raw(t, f, "HEAD /ok HTTP/1.1\r\nHost: f\r\n\r\nGET /ok HTTP/1.1\r\nHost: f\r\n\r\n", "HEAD", "GET")
@@ -113,7 +113,7 @@ func TestEdgesOfHTTP(t *testing.T) {
 }
 
 // 100 is said when the handler reads, and not when it refuses unread.
-func TestExpectContinue(t *testing.T) {
+func TestServer_ExpectContinue(t *testing.T) {
 	f := start(t)
 	conn := dial(t, f, false)
 	in := bufio.NewReader(conn)
@@ -133,7 +133,7 @@ func TestExpectContinue(t *testing.T) {
 }
 
 // An informational answer goes ahead of the answer and begins nothing.
-func TestEarlyHints(t *testing.T) {
+func TestServer_EarlyHints(t *testing.T) {
 	f := start(t)
 	conn := dial(t, f, false)
 	io.WriteString(conn, "GET /hints HTTP/1.1\r\nHost: f\r\nConnection: close\r\n\r\n")
@@ -145,7 +145,7 @@ func TestEarlyHints(t *testing.T) {
 
 // Whatever a client sends after a body that broke off is no request: it might
 // be one that a proxy in front never saw.
-func TestBrokenBodyIsNoRequest(t *testing.T) {
+func TestServer_BrokenBodyIsNoRequest(t *testing.T) {
 	f := start(t)
 	for _, body := range []string{
 		"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n",
@@ -178,7 +178,7 @@ func TestBrokenBodyIsNoRequest(t *testing.T) {
 }
 
 // Events arrive one by one, also while the request is still being sent.
-func TestEventsAndEchoesInFullDuplex(t *testing.T) {
+func TestServer_EventsAndEchoesInFullDuplex(t *testing.T) {
 	f := start(t)
 	in, out := io.Pipe()
 	r, _ := http.NewRequest("POST", f.url+"/lines", in)
@@ -208,7 +208,7 @@ func TestEventsAndEchoesInFullDuplex(t *testing.T) {
 }
 
 // What SIGSTOP held up is answered after SIGCONT.
-func TestStoppedAndContinued(t *testing.T) {
+func TestServer_StoppedAndContinued(t *testing.T) {
 	f := start(t)
 	f.Process.Signal(syscall.SIGSTOP)
 	got := make(chan error, 1)

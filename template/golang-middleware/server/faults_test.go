@@ -19,7 +19,7 @@ import (
 
 // A body that comes too slowly ends at read_timeout: the handler's read fails,
 // and the connection takes nothing more.
-func TestReadTimeoutEndsATrickle(t *testing.T) {
+func TestFaults_ReadTimeoutEndsATrickle(t *testing.T) {
 	f := start(t, "read_timeout=200ms", "exec_timeout=1h")
 	conn := dial(t, f, false)
 	io.WriteString(conn, "POST /read HTTP/1.1\r\nHost: f\r\nContent-Length: 1000\r\n\r\nabc")
@@ -34,7 +34,7 @@ func TestReadTimeoutEndsATrickle(t *testing.T) {
 }
 
 // A client that takes nothing ends at write_timeout.
-func TestWriteTimeoutEndsAClientThatTakesNothing(t *testing.T) {
+func TestFaults_WriteTimeoutEndsAClientThatTakesNothing(t *testing.T) {
 	f := start(t, "write_timeout=200ms", "exec_timeout=1h")
 	conn := dial(t, f, false)
 	io.WriteString(conn, "GET /big HTTP/1.1\r\nHost: f\r\n\r\n")
@@ -45,7 +45,7 @@ func TestWriteTimeoutEndsAClientThatTakesNothing(t *testing.T) {
 
 // A client may leave after any byte, of its request and of the answer: what it
 // held is let go, a request that was whole has its line, and none has two.
-func TestClientsThatLeaveAtEveryByte(t *testing.T) {
+func TestFaults_ClientsThatLeaveAtEveryByte(t *testing.T) {
 	f := start(t)
 	f.get("/ok")
 	whole := "POST /echo HTTP/1.1\r\nHost: f\r\nContent-Length: 5\r\n\r\nhello"
@@ -90,7 +90,7 @@ func open(t *testing.T, f *function) int {
 
 // What no server can survive ends the process with a code and a reason that its
 // parent sees.
-func TestHandlersThatEndTheProcess(t *testing.T) {
+func TestFaults_HandlersThatEndTheProcess(t *testing.T) {
 	for path, want := range map[string]struct {
 		code  int
 		words string
@@ -127,7 +127,9 @@ func TestHandlersThatEndTheProcess(t *testing.T) {
 // A function that is told to go is not ready any more, and of those who call
 // meanwhile nobody loses an answer: a call is answered whole, or it was never
 // taken in.
-func TestDrainsLoseNothing_R92_R93(t *testing.T) {
+//
+// Seed: R92, R93
+func TestFaults_DrainsLoseNothing(t *testing.T) {
 	for range 5 {
 		f := start(t)
 		if a := f.get("/_/ready"); a.StatusCode != 200 {
@@ -180,7 +182,9 @@ func TestDrainsLoseNothing_R92_R93(t *testing.T) {
 }
 
 // The probe that is run as a command.
-func TestHealthcheckByCommand_R92(t *testing.T) {
+//
+// Seed: R92
+func TestFaults_HealthcheckByCommand(t *testing.T) {
 	f := start(t)
 	check := func() error {
 		cmd := exec.Command(torture, "-run-healthcheck")
@@ -198,7 +202,7 @@ func TestHealthcheckByCommand_R92(t *testing.T) {
 
 // A hijacked connection is the handler's: no limit of ours ends it, though the
 // context ends when the call's time is over.
-func TestHijackedConnectionsAreTheHandlers(t *testing.T) {
+func TestFaults_HijackedConnectionsAreTheHandlers(t *testing.T) {
 	f := start(t, "read_timeout=100ms", "write_timeout=100ms", "exec_timeout=200ms")
 	conn := dial(t, f, false)
 	io.WriteString(conn, "GET /hijack HTTP/1.1\r\nHost: f\r\nConnection: Upgrade\r\nUpgrade: lines\r\n\r\n")

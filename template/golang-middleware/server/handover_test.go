@@ -23,7 +23,7 @@ func listener(t *testing.T) (net.Listener, *os.File) {
 	return ln, f
 }
 
-func TestInheritedListenerStaysOurs(t *testing.T) {
+func TestHandover_InheritedListenerStaysOurs(t *testing.T) {
 	f := start(t, "LISTEN_FDNAMES=http")
 	if a := f.get("/env"); strings.Contains(a.body, "LISTEN_") {
 		t.Errorf("a child would act on it:\n%s", a.body)
@@ -33,7 +33,7 @@ func TestInheritedListenerStaysOurs(t *testing.T) {
 	}
 }
 
-func TestListenerIsChosenByName(t *testing.T) {
+func TestHandover_ListenerIsChosenByName(t *testing.T) {
 	_, metrics := listener(t)
 	ln, http := listener(t)
 	f := begin(t, []*os.File{metrics, http}, "LISTEN_FDS=2", "LISTEN_FDNAMES=metrics:http")
@@ -44,7 +44,7 @@ func TestListenerIsChosenByName(t *testing.T) {
 	f.get("/ok")
 }
 
-func TestDescriptorsForAnotherProcessAreLeft(t *testing.T) {
+func TestHandover_DescriptorsForAnotherProcessAreLeft(t *testing.T) {
 	ln, file := listener(t)
 	f := begin(t, []*os.File{file}, "LISTEN_FDS=1", "LISTEN_PID=1", "port=0")
 	if l := f.await("listening")[0]; l["address"] == ln.Addr().String() {
@@ -52,7 +52,7 @@ func TestDescriptorsForAnotherProcessAreLeft(t *testing.T) {
 	}
 }
 
-func TestDescriptorThatIsNoListener(t *testing.T) {
+func TestHandover_DescriptorThatIsNoListener(t *testing.T) {
 	file, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestDescriptorThatIsNoListener(t *testing.T) {
 	}
 }
 
-func TestSettingsThatCannotBeReadAreSaid(t *testing.T) {
+func TestHandover_SettingsThatCannotBeReadAreSaid(t *testing.T) {
 	f := start(t, "exec_timeout=soon", "max_inflight=-1", "log_call_id=maybe", "port=http")
 	said := fmt.Sprint(f.lines)
 	for _, name := range []string{"exec_timeout", "max_inflight", "log_call_id", "port"} {
@@ -79,7 +79,7 @@ func TestSettingsThatCannotBeReadAreSaid(t *testing.T) {
 
 // The parent's listener outlives the process: nobody is refused while one
 // process of a function follows another.
-func TestKilledProcessIsFollowedOnTheSameListener(t *testing.T) {
+func TestHandover_KilledProcessIsFollowedOnTheSameListener(t *testing.T) {
 	ln, file := listener(t)
 	for i := 0; i < 2; i++ {
 		f := begin(t, []*os.File{file}, "LISTEN_FDS=1")
@@ -93,7 +93,7 @@ func TestKilledProcessIsFollowedOnTheSameListener(t *testing.T) {
 	}
 }
 
-func TestOneLinePerRequestWhateverItHolds(t *testing.T) {
+func TestHandover_OneLinePerRequestWhateverItHolds(t *testing.T) {
 	f := start(t, "log_callid=true")
 	paths := []string{"/echo", "/a%0a%22msg%22", "/%1b%5b31mred", "/%e2%80%a8", "/%ff%00", "/" + strings.Repeat("x", 5000), "/panic", "/goexit"}
 	headers := []string{"Traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "User-Agent", "\u2028 \x9b31m", "Authorization", "Bearer canary-7391"}
@@ -122,7 +122,7 @@ func TestOneLinePerRequestWhateverItHolds(t *testing.T) {
 	}
 }
 
-func TestHandlersOwnLogIsJSON(t *testing.T) {
+func TestHandover_HandlersOwnLogIsJSON(t *testing.T) {
 	f := start(t)
 	f.get("/log")
 	if l := f.await("said by the handler")[0]; l["n"] != 1.0 || l["level"] != "INFO" {
@@ -131,7 +131,7 @@ func TestHandlersOwnLogIsJSON(t *testing.T) {
 }
 
 // A runtime that is gone takes the reading end of the log along.
-func TestLivesWithoutAReaderOfItsLog(t *testing.T) {
+func TestHandover_LivesWithoutAReaderOfItsLog(t *testing.T) {
 	ln, file := listener(t)
 	f := orphan(t, file)
 	f.url = "http://" + ln.Addr().String()

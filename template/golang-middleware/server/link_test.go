@@ -30,7 +30,7 @@ func linked() (*link, *wire) {
 
 // A limit that is moved before it is due strikes nobody; one that is due strikes
 // once, and is lifted by the next.
-func TestLimitsStrikeWhenTheyAreDue(t *testing.T) {
+func TestLink_LimitsStrikeWhenTheyAreDue(t *testing.T) {
 	k, w := linked()
 	defer k.stop()
 	k.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
@@ -70,7 +70,7 @@ func TestLimitsStrikeWhenTheyAreDue(t *testing.T) {
 
 // The context of a request has its call's deadline and ends with it, and so do
 // those that are made from it; nothing runs for it meanwhile.
-func TestTheContextEndsWithTheCall(t *testing.T) {
+func TestLink_TheContextEndsWithTheCall(t *testing.T) {
 	type end struct{ err, child, cause error }
 	ends := make(chan end, 1)
 	url, _, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -117,7 +117,7 @@ func TestTheContextEndsWithTheCall(t *testing.T) {
 
 // Without a limit there is no deadline, and a client that leaves ends the
 // context as it always did.
-func TestTheContextEndsWithItsClient(t *testing.T) {
+func TestLink_TheContextEndsWithItsClient(t *testing.T) {
 	there, gone := make(chan struct{}), make(chan error, 1)
 	url, _, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if _, ok := r.Context().Deadline(); ok {
@@ -141,7 +141,7 @@ func TestTheContextEndsWithItsClient(t *testing.T) {
 
 // A call that ended before its time leaves the connection as it was, though the
 // timer fires for it; a hijacked one does not end, and its context does.
-func TestOnlyACallThatEndsHereEndsTheContext(t *testing.T) {
+func TestLink_OnlyACallThatEndsHereEndsTheContext(t *testing.T) {
 	for state, over := range map[string]bool{"answered": false, "hijacked": true} {
 		k, _ := linked()
 		c := &call{link: k, limit: time.Hour, due: now() + instant(time.Hour)}

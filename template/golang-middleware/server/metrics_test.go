@@ -92,14 +92,14 @@ func TestMetrics(t *testing.T) {
 
 // Many functions of one machine are handed their listeners; they must not meet
 // on one port.
-func TestMetricsAreOffBesideAnInheritedListener(t *testing.T) {
+func TestMetrics_AreOffBesideAnInheritedListener(t *testing.T) {
 	f := start(t)
 	if l := f.said("metrics"); len(l) != 0 {
 		t.Errorf("%v", l)
 	}
 }
 
-func TestTakenMetricsPortCostsTheMetricsOnly(t *testing.T) {
+func TestMetrics_TakenMetricsPortCostsTheMetricsOnly(t *testing.T) {
 	taken, err := net.Listen("tcp", ":0")
 	if err != nil {
 		t.Fatal(err)
@@ -131,7 +131,7 @@ func TestTakenMetricsPortCostsTheMetricsOnly(t *testing.T) {
 }
 
 // Tokens that nobody checks must not look checked.
-func TestRefusesToServeOpenWhatShouldBeChecked(t *testing.T) {
+func TestMetrics_RefusesToServeOpenWhatShouldBeChecked(t *testing.T) {
 	for _, v := range []string{"true", "1", "yes"} {
 		f := begin(t, nil, "port=0", "metrics_port=0", "jwt_auth="+v)
 		select {

@@ -51,7 +51,7 @@ func (l *locked) Write(b []byte) (int, error) {
 // Handlers that answer at the very moment their time is over: whoever wins, the
 // client sees a whole 200, a whole 504, or a broken connection, and the log
 // has one line for each call.
-func TestDeadlineAgainstAnswer(t *testing.T) {
+func TestRace_DeadlineAgainstAnswer(t *testing.T) {
 	whole := strings.Repeat("whole ", 2000)
 	h := func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -121,7 +121,7 @@ func TestDeadlineAgainstAnswer(t *testing.T) {
 }
 
 // Goroutines that a handler left behind write after the call is over.
-func TestWritesAfterTheCallAreRefused(t *testing.T) {
+func TestRace_WritesAfterTheCallAreRefused(t *testing.T) {
 	kept := make(chan http.ResponseWriter, 1)
 	contexts := make(chan context.Context, 1)
 	url, _, stop := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -152,7 +152,9 @@ func TestWritesAfterTheCallAreRefused(t *testing.T) {
 
 // Every limit on a slow or idle client is set, and a listener that fails is an
 // error and not silence.
-func TestServerHasEveryTimeout_B8(t *testing.T) {
+//
+// Seed: B8
+func TestServer_HasEveryTimeout(t *testing.T) {
 	s := &server{}
 	s.settings, _ = readSettings(func(string) (string, bool) { return "", false })
 	s.lines = &lines{out: io.Discard}
@@ -183,7 +185,9 @@ func TestServerHasEveryTimeout_B8(t *testing.T) {
 
 // A client that never ends its headers is cut off. The limit is the constant;
 // here the connection's end is waited for, not timed.
-func TestSlowHeadersAreCutOff_B8(t *testing.T) {
+//
+// Seed: B8
+func TestRace_SlowHeadersAreCutOff(t *testing.T) {
 	url, _, _ := serve(t, func(http.ResponseWriter, *http.Request) {}, map[string]string{})
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {

@@ -11,7 +11,7 @@ var row = regexp.MustCompile("(?m)^\\| (`[A-Za-z_`, ]+`) \\| (?:`([^`]*)` )?\\| 
 
 // The README's table is the server's settings: every variable that is read is
 // in it, nothing else is, and setting one to its default changes nothing.
-func TestReadmeSaysEverySetting(t *testing.T) {
+func TestReadme_SaysEverySetting(t *testing.T) {
 	page, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,8 @@ import (
 
 var discard = slog.New(slog.NewJSONHandler(io.Discard, nil))
 
-func TestSettings_R12(t *testing.T) {
+// Seed: R12
+func TestServer_Settings(t *testing.T) {
 	read := func(kv ...string) (settings, []string) {
 		return readSettings(func(k string) (string, bool) {
 			for i := 0; i < len(kv); i += 2 {
@@ -60,7 +61,7 @@ func TestSettings_R12(t *testing.T) {
 	}
 }
 
-func TestTraceID(t *testing.T) {
+func TestServer_TraceID(t *testing.T) {
 	const id, good = "4bf92f3577b34da6a3ce929d0e0e4736", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	for header, want := range map[string]string{
 		good: id, "cc" + good[2:] + "-more": id, good + "-more": "", "ff" + good[2:]: "", good[:54]: "",
@@ -76,7 +77,7 @@ func TestTraceID(t *testing.T) {
 	}
 }
 
-func TestSeconds(t *testing.T) {
+func TestServer_Seconds(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0.000000", -time.Second: "0.000000", time.Microsecond: "0.000001", 1500 * time.Millisecond: "1.500000",
 		time.Hour + 999999*time.Microsecond: "3600.999999",

@@ -8,7 +8,7 @@ import (
 
 // The measure is checked on a process whose behaviour is known: it wakes ten
 // times and then waits for ever.
-func TestWakeUpsAreCounted(t *testing.T) {
+func TestProc_WakeUpsAreCounted(t *testing.T) {
 	cmd := exec.Command("/bin/sh", "-c", `for i in 1 2 3 4 5 6 7 8 9 10; do read -r line; done; echo; read -r line`)
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -17,7 +17,7 @@ var sample = []Row{
 	NotMeasured("wakedocker", "scale from zero", "no container engine"),
 }
 
-func TestRowsSayWhetherTheBarWasReached(t *testing.T) {
+func TestReport_RowsSayWhetherTheBarWasReached(t *testing.T) {
 	var b strings.Builder
 	Print(&b, sample...)
 	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
@@ -40,7 +40,7 @@ func TestRowsSayWhetherTheBarWasReached(t *testing.T) {
 	}
 }
 
-func TestRowsAreKeptForTheTableOfTheRun(t *testing.T) {
+func TestReport_RowsAreKeptForTheTableOfTheRun(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rows")
 	t.Setenv(FileVar, path)
 	Print(&strings.Builder{}, sample[:3]...)

@@ -3,7 +3,7 @@ package main
 import "testing"
 
 // One round on a busy machine does not decide.
-func TestRatiosAreTakenWithinARound(t *testing.T) {
+func TestTable_RatiosAreTakenWithinARound(t *testing.T) {
 	bare, ours := []float64{100, 10, 100}, []float64{90, 9, 10}
 	if r := ratio(ours, bare); r != 0.9 {
 		t.Errorf("ratio %v", r)
@@ -14,7 +14,7 @@ func TestRatiosAreTakenWithinARound(t *testing.T) {
 }
 
 // The load generator reads answers of both kinds, in pieces of any size.
-func TestAnswersAreReadToTheirEnd(t *testing.T) {
+func TestTable_AnswersAreReadToTheirEnd(t *testing.T) {
 	for _, answer := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",

@@ -18,7 +18,7 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 }
 
 // Answers with a length, in chunks, without a body, and those that refuse.
-func TestEveryAnswerIsRead(t *testing.T) {
+func TestLoad_EveryAnswerIsRead(t *testing.T) {
 	var n atomic.Int64
 	at := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -53,7 +53,7 @@ func TestEveryAnswerIsRead(t *testing.T) {
 }
 
 // The calls that wait for a slow answer count from when they were due.
-func TestWaitingForAConnectionCounts(t *testing.T) {
+func TestLoad_WaitingForAConnectionCounts(t *testing.T) {
 	gate := make(chan struct{})
 	var n atomic.Int64
 	at := serve(t, func(http.ResponseWriter, *http.Request) {
@@ -71,7 +71,7 @@ func TestWaitingForAConnectionCounts(t *testing.T) {
 	}
 }
 
-func TestABrokenAnswerIsNoAnswer(t *testing.T) {
+func TestLoad_ABrokenAnswerIsNoAnswer(t *testing.T) {
 	at := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
 		_, _ = io.WriteString(w, "not all")

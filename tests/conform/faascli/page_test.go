@@ -128,7 +128,7 @@ func (p *page) compare(t *testing.T, path string) {
 	}
 }
 
-func TestThePageForgetsWhatVaries(t *testing.T) {
+func TestPage_ThePageForgetsWhatVaries(t *testing.T) {
 	var p page
 	p.replace("http://127.0.0.1:43210", "http://127.0.0.1:8080")
 	p.command("", []string{"list"}, "at http://127.0.0.1:43210 2026-11-23T14:30:00.123Z \x1b[33mid 7a1fd5a4-0f0f-4a4a-8b8b-001122334455\x1b[0m [0.04s]", 1)

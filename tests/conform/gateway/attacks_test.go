@@ -47,7 +47,7 @@ func (c *tally) print(t *testing.T, what string) {
 // has 505 for a version of HTTP.
 func refusal(status int) bool { return status >= 400 && status < 500 || status == 501 || status == 505 }
 
-func TestPathAttacks(t *testing.T) {
+func TestAttacks_PathAttacks(t *testing.T) {
 	r := open(t, nil)
 	var c tally
 	for _, row := range table(t, "paths.txt") {
@@ -84,7 +84,7 @@ func TestPathAttacks(t *testing.T) {
 	c.print(t, "paths")
 }
 
-func TestNameAttacks(t *testing.T) {
+func TestAttacks_NameAttacks(t *testing.T) {
 	r := open(t, nil)
 	var c tally
 	for _, row := range table(t, "names.txt") {
@@ -113,7 +113,7 @@ func TestNameAttacks(t *testing.T) {
 	c.print(t, "names")
 }
 
-func TestHeaderAttacks(t *testing.T) {
+func TestAttacks_HeaderAttacks(t *testing.T) {
 	var c tally
 	rows := table(t, "headers.txt")
 	for i, result := range replay(t, "headers.txt", rows, func(r row) string {
@@ -154,7 +154,7 @@ func TestHeaderAttacks(t *testing.T) {
 	c.print(t, "headers")
 }
 
-func TestFramingAttacks(t *testing.T) {
+func TestAttacks_FramingAttacks(t *testing.T) {
 	var c tally
 	rows := table(t, "framing.txt")
 	for i, result := range replay(t, "framing.txt", rows, func(r row) string { return r.cells[0] }) {

@@ -25,7 +25,7 @@ func (r *rig) dial(t *testing.T) net.Conn {
 
 // A function may answer each part of a body as it comes: both directions flow
 // through the gateway at once.
-func TestBothDirectionsFlowAtOnce(t *testing.T) {
+func TestDuplex_BothDirectionsFlowAtOnce(t *testing.T) {
 	fn, to := function(t, func(w http.ResponseWriter, q *http.Request) {
 		control := http.NewResponseController(w)
 		_ = control.EnableFullDuplex()
@@ -62,7 +62,7 @@ func TestBothDirectionsFlowAtOnce(t *testing.T) {
 
 // When a function answers before it has read the body, the caller gets the
 // answer, and what follows of the body is never the next request.
-func TestTheRestOfABodyIsNoRequest(t *testing.T) {
+func TestDuplex_TheRestOfABodyIsNoRequest(t *testing.T) {
 	inner := "GET /function/other HTTP/1.1\r\nHost: h\r\n\r\n"
 	for name, framing := range map[string]string{
 		"a long body":           "Content-Length: 200000\r\n\r\n" + strings.Repeat("x", 20000),

@@ -43,7 +43,7 @@ const callBad = "GET /function/bad HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\
 
 // Whatever a function says, its caller gets one answer that can be read, or a
 // connection that visibly ends too early; and the gateway goes on.
-func TestHostileAnswers(t *testing.T) {
+func TestHostile_Answers(t *testing.T) {
 	ok := "HTTP/1.1 200 OK\r\n"
 	for name, c := range map[string]struct {
 		says string
@@ -116,7 +116,7 @@ func TestHostileAnswers(t *testing.T) {
 
 // The mark of a function's own server, on its 429 and 504, goes through: clients
 // of OpenFaaS read it.
-func TestTheFunctionServersMarkStays(t *testing.T) {
+func TestHostile_TheFunctionServersMarkStays(t *testing.T) {
 	r := hostile(t, func(c net.Conn) {
 		_, _ = io.WriteString(c, "HTTP/1.1 429 Too Many Requests\r\nX-OpenFaaS-Internal: faas-middleware\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n")
 	})
@@ -127,7 +127,7 @@ func TestTheFunctionServersMarkStays(t *testing.T) {
 }
 
 // A function that writes without end stops when its caller leaves.
-func TestAnEndlessAnswerEndsWithItsCaller(t *testing.T) {
+func TestHostile_AnEndlessAnswerEndsWithItsCaller(t *testing.T) {
 	over := make(chan struct{})
 	r := hostile(t, func(c net.Conn) {
 		defer close(over)

@@ -31,7 +31,7 @@ func queued(t *testing.T) (*gateway.Gateway, *pgxpool.Pool) {
 
 // With the real queue: 202 is a row, the row is the call, and a call that waits
 // can be cancelled.
-func TestAcceptedIsCommitted(t *testing.T) {
+func TestQueue_AcceptedIsCommitted(t *testing.T) {
 	g, pool := queued(t)
 	call := func(method, path, body, id string) int {
 		t.Helper()
@@ -78,7 +78,9 @@ func TestAcceptedIsCommitted(t *testing.T) {
 // An asynchronous call has an id, whoever chose it, by which it is known and
 // cancelled, once. Nothing calls back yet, so a caller who counts on that is
 // told at once.
-func TestAnAsyncCallIsKnownByItsID_R82(t *testing.T) {
+//
+// Seed: R82
+func TestQueue_AnAsyncCallIsKnownByItsID(t *testing.T) {
 	g, pool := queued(t)
 	do := func(method, path string, headers ...string) *httptest.ResponseRecorder {
 		t.Helper()

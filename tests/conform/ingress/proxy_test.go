@@ -44,7 +44,7 @@ http {
 `
 
 // README shows the part of the configuration that matters.
-func TestREADMEShowsTheProxyThatIsTested(t *testing.T) {
+func TestProxy_READMEShowsTheProxyThatIsTested(t *testing.T) {
 	readme, err := os.ReadFile("../../../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func proxy(t *testing.T, dir, url string) (port int) {
 
 // A store on loopback behind a proxy that has the certificate: functions see the
 // proxy's client, and nobody else is believed.
-func TestAStoreBehindATLSProxy(t *testing.T) {
+func TestProxy_AStoreBehindATLSProxy(t *testing.T) {
 	program(t, "nginx")
 	program(t, "curl")
 	dir := t.TempDir()

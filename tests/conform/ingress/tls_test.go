@@ -13,7 +13,7 @@ import (
 )
 
 // A store that is open to a network, with a certificate that the test made.
-func TestAStoreWithItsOwnCertificate(t *testing.T) {
+func TestTLS_AStoreWithItsOwnCertificate(t *testing.T) {
 	program(t, "curl")
 	dir := t.TempDir()
 	names := []string{"store.example.com", "localhost", "127.0.0.1"}
@@ -156,7 +156,7 @@ func replaced(t *testing.T, s *storetest.Store, dir string, names []string) {
 }
 
 // Nothing is opened beyond loopback without TLS, and the reason says what to do.
-func TestUpRefusesAnOpenPortWithoutTLS(t *testing.T) {
+func TestTLS_UpRefusesAnOpenPortWithoutTLS(t *testing.T) {
 	s := start(t)
 	if !strings.HasPrefix(s.URL, "http://127.0.0.1:") || s.Env["SSL_CERT_FILE"] != "" {
 		t.Errorf(".fnstore/env says %s, to be trusted by %q", s.URL, s.Env["SSL_CERT_FILE"])

@@ -164,7 +164,9 @@ func command(t *testing.T, m machine, path string) *exec.Cmd {
 }
 
 // Built on this machine, run on another.
-func TestImagesRunOnTheirMachines_R6(t *testing.T) {
+//
+// Seed: R6
+func TestMachines_ImagesRunOnTheirMachines(t *testing.T) {
 	s := open(t)
 	index := v1.ImageIndex(empty.Index)
 	for _, m := range machines {
