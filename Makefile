@@ -1,15 +1,15 @@
-# The verbs of this house. Each works as root and as a plain user.
+# What can be done here. Each target works as root and as a plain user.
 
 GO    ?= go
 STACK ?= $(or $(FNSTORE_STACK),stack.yml)
-ROOMS  = cmd connectors functions kit runtime template tests
+FOLDERS  = cmd connectors functions kit runtime template tests
 # Not ./...: build/ has copies of functions, laid out as faas-cli does it.
-HOUSE  = $(ROOMS:%=./%/...)
+PACKAGES = $(FOLDERS:%=./%/...)
 
 VERSION := $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
 COMMIT  := $(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown)
 
-# Where goroutines share something, the race detector looks on. It needs a C
+# Packages with goroutines are tested with the race detector. It needs a C
 # compiler; without one make test says so, and again at its end.
 RACED = ./kit/caller/... ./kit/queue/... ./kit/secret/... ./connectors/... ./runtime/... ./template/...
 RACE  = $(if $(shell command -v gcc || command -v clang),-race)
@@ -47,7 +47,7 @@ test: ## everything: checks, all tests with real services, a browser
 	@$(STAGE) 'lint' $(MAKE) --no-print-directory lint
 	@[ -n '$(RACE)' ] || echo 'NOT CHECKED: data races, since there is no C compiler here (apt-get install gcc)'
 	@$(STAGE) 'tests where goroutines meet' $(GO) test -p 2 -vet=off $(RACE) -timeout 10m $(RACED)
-	@raced=$$($(GO) list $(RACED)) && rest=$$($(GO) list $(HOUSE) | grep -v '$(APART)' | grep -vxF "$$raced") && \
+	@raced=$$($(GO) list $(RACED)) && rest=$$($(GO) list $(PACKAGES) | grep -v '$(APART)' | grep -vxF "$$raced") && \
 		$(STAGE) 'tests' $(GO) test -p 2 -vet=off -timeout 10m $$rest
 	@$(STAGE) 'flow' $(GO) test -vet=off -count=1 -timeout 10m ./tests/flow/...
 	@$(STAGE) 'chaos, a sample' $(GO) test -vet=off -count=1 -timeout 10m ./tests/chaos
@@ -70,17 +70,17 @@ test-faas-cli: ## the real faas-cli against whole stores (FAAS_CLI=path; UPDATE=
 
 # Quiet when all is well.
 lint: ## gofmt, vet, staticcheck, govulncheck, go.mod, scripts, the rules of tests/architecture
-	@bad=$$(gofmt -l $(wildcard $(ROOMS))); [ -z "$$bad" ] || { echo 'not formatted (gofmt -w):'; echo "$$bad"; exit 1; }
+	@bad=$$(gofmt -l $(wildcard $(FOLDERS))); [ -z "$$bad" ] || { echo 'not formatted (gofmt -w):'; echo "$$bad"; exit 1; }
 	@for f in scripts/*.sh template/*/*.sh; do sh -n $$f || exit 1; done; bash -n .ci/run
 	@out=$$($(GO) mod tidy -diff 2>&1) || { echo 'go.mod is not tidy (go mod tidy):'; echo "$$out"; exit 1; }
-	@$(GO) vet $(HOUSE)
+	@$(GO) vet $(PACKAGES)
 	@cd tests/conform/sdk && $(GO) vet ./... && $(GO) mod tidy -diff
-	@$(GO) tool -modfile=tools/go.mod staticcheck $(HOUSE)
-	@GO='$(GO)' sh scripts/vuln.sh $(HOUSE)
+	@$(GO) tool -modfile=tools/go.mod staticcheck $(PACKAGES)
+	@GO='$(GO)' sh scripts/vuln.sh $(PACKAGES)
 	@out=$$($(GO) test -vet=off -count=1 ./tests/architecture) || { echo "$$out"; exit 1; }
 
 vuln: ## known vulnerabilities of what is linked; fails when the database cannot be read
-	@GO='$(GO)' VULN_REQUIRED=1 sh scripts/vuln.sh $(HOUSE)
+	@GO='$(GO)' VULN_REQUIRED=1 sh scripts/vuln.sh $(PACKAGES)
 
 docs: ## write the generated pages anew
 	@$(GO) test -count=1 ./template/golang-middleware/server -run '^TestCopiesAreEqual$$' -update >/dev/null && \
@@ -88,15 +88,15 @@ docs: ## write the generated pages anew
 	$(GO) test -count=1 ./tests/architecture -run '^(TestLinks|TestSeed_Page|TestSettings_Page|TestErrors_Page)$$' -update >/dev/null || \
 		{ echo 'the pages could not be made; go test ./tests/architecture says why'; exit 1; }
 
-bench: ## every bar, measured in one run, with one table at the end (ONLY=server,wake)
+bench: ## every figure beside its target, measured in one run, with one table at the end (ONLY=server,wake)
 	@$(GO) run ./tests/bench $(if $(ONLY),-only $(ONLY))
 
 bench-go: ## every Go benchmark (COUNT=10 for benchstat)
-	@dirs=$$(grep -rlE '^func Benchmark' --include='*_test.go' $(wildcard $(ROOMS)) | xargs -n1 dirname | sort -u | sed 's#^#./#') && \
+	@dirs=$$(grep -rlE '^func Benchmark' --include='*_test.go' $(wildcard $(FOLDERS)) | xargs -n1 dirname | sort -u | sed 's#^#./#') && \
 		$(GO) test -p 1 -vet=off -run '^$$' -bench . -benchmem -count $(COUNT) $$dirs
 
 fuzz: ## every fuzz test, FUZZTIME=30s each
-	@grep -rnoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' $(wildcard $(ROOMS)) | sed 's#^\(.*\)/[^/]*:[0-9]*:func #./\1 #' | \
+	@grep -rnoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' $(wildcard $(FOLDERS)) | sed 's#^\(.*\)/[^/]*:[0-9]*:func #./\1 #' | \
 		while read -r dir name; do \
 			echo "== $$dir $$name"; \
 			$(GO) test -vet=off -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$dir </dev/null || exit 1; \

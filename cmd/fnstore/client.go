@@ -55,7 +55,7 @@ func newClient(s *settings) (*client, error) {
 func newLocalClient(s *settings) (*client, map[string]string, error) {
 	vars, err := readEnv(s.path("env"))
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w; --state names its folder", err)
+		return nil, nil, err
 	}
 	c, err := newClient(s)
 	if err != nil {

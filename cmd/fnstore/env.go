@@ -31,7 +31,7 @@ func writeEnv(path string, vars []variable) error {
 func readEnv(path string) (map[string]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("the store has not been started here: %w", err)
+		return nil, fmt.Errorf("no store has been started here; run fnstore up, or name the folder of one with --state: %w", err)
 	}
 	defer f.Close()
 	vars := map[string]string{}

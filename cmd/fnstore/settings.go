@@ -131,7 +131,7 @@ func passable(dir string) error { return os.Chmod(dir, 0o711) }
 func (s *settings) readState() error {
 	real, err := filepath.EvalSymlinks(s.State)
 	if err != nil {
-		return fmt.Errorf("no store has been started here: %w", err)
+		return fmt.Errorf("no store has been started here; run fnstore up, or name the folder of one with --state: %w", err)
 	}
 	s.State, err = filepath.Abs(real)
 	return err

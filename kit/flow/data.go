@@ -262,7 +262,7 @@ func (d *data) whole(s *definition.Scalar, least, otherwise int) (int, *failure)
 }
 
 func (r *run) wait(f *Frame, d *data) {
-	until := r.now
+	var until time.Time
 	if d.state.Seconds != nil {
 		n, fail := d.whole(d.state.Seconds, 0, 0)
 		if fail != nil {

@@ -32,7 +32,7 @@ type end struct {
 	status            int // 0 when there was no answer
 	code, reason      string
 	answer            *lease.Answer
-	createdAt, diedAt time.Time
+	diedAt            time.Time
 }
 
 // Ended is for lease.Queue.OnEnd.

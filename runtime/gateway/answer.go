@@ -32,7 +32,7 @@ func checkAnswer(res *http.Response) error {
 	case size > MaxHeaders:
 		return headersTooLarge(size)
 	case res.StatusCode < 100 || res.StatusCode > 999:
-		return fault.New(fault.BadGateway, "function_bad_answer", "the function answered with the status %d, which is none", res.StatusCode)
+		return fault.New(fault.BadGateway, "function_bad_answer", "the function answered with %d, which is not an HTTP status", res.StatusCode)
 	}
 	return nil
 }

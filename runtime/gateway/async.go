@@ -142,7 +142,7 @@ func (g *Gateway) holdBody(n int64) (release func(), err error) {
 	n += perMessage
 	if g.queuing.Add(n) > maxQueuing {
 		g.queuing.Add(-n)
-		return nil, fault.New(fault.Unavailable, "too_many_bodies", "too much is on its way into the queue; send it again")
+		return nil, fault.New(fault.Unavailable, "too_many_bodies", "the bodies of other calls use all memory for queued calls; send it again")
 	}
 	return func() { g.queuing.Add(-n) }, nil
 }

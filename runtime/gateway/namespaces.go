@@ -66,7 +66,7 @@ func noNamespace(name string) error {
 }
 
 func onlyOne() error {
-	return fault.New(fault.Unprocessable, "one_namespace", "there is one namespace here, %s: none can be made, changed or removed", Namespace)
+	return fault.New(fault.Unprocessable, "one_namespace", "the only namespace is %s; namespaces cannot be made, changed or removed", Namespace)
 }
 
 // checkNamespace accepts the default by name or by silence.

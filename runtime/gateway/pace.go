@@ -99,7 +99,7 @@ func (p *paced) blame() error {
 // slow names a body that came too slowly.
 func slow(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fault.New(fault.Invalid, "body_too_slow", "the body came too slowly: %d bytes a second are the least", minRate)
+		return fault.New(fault.Invalid, "body_too_slow", "the body came too slowly: send at least %d bytes a second", minRate)
 	}
 	return err
 }

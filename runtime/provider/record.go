@@ -96,5 +96,5 @@ func freeUID(records []*record) (int, error) {
 			return uid, nil
 		}
 	}
-	return 0, fault.New(fault.Unprocessable, "too_many_functions", "every user id for functions is taken")
+	return 0, fault.New(fault.Unprocessable, "too_many_functions", "every user id for functions is in use; remove a function")
 }

@@ -75,7 +75,7 @@ func (p *pages) call(w http.ResponseWriter, r *http.Request) error {
 	}
 	res, err := p.client.Do(req)
 	if err != nil {
-		return fault.New(fault.BadGateway, "gateway_unreachable", "the gateway gave no answer").Because(withoutURL(err))
+		return fault.New(fault.BadGateway, "gateway_unreachable", "the gateway does not answer; .fnstore/fnstore.log says why").Because(withoutURL(err))
 	}
 	defer res.Body.Close()
 	return relay(w, res)

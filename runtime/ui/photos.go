@@ -54,7 +54,7 @@ func (p *pages) upload(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch {
 	case r.ContentLength < 0:
-		return fault.New(fault.Invalid, "length_required", "the photo's length is not said")
+		return fault.New(fault.Invalid, "length_required", "the request has no Content-Length; send the photo with its length")
 	case r.ContentLength == 0:
 		return fault.New(fault.Invalid, "photo_empty", "the photo is empty")
 	case r.ContentLength > MaxPhoto:
@@ -65,7 +65,7 @@ func (p *pages) upload(w http.ResponseWriter, r *http.Request) error {
 	defer body.rest()
 	err := p.sender.put(r.Context(), p.Uploads, name, mediaType(r.Header.Get("Content-Type")), id, body, r.ContentLength)
 	if body.err != nil {
-		return fault.New(fault.Invalid, "body_unreadable", "the photo ended early").Because(body.err)
+		return fault.New(fault.Invalid, "body_unreadable", "the photo ended early; send it again").Because(body.err)
 	}
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ func (p *pages) thumbnail(w http.ResponseWriter, r *http.Request) error {
 	defer o.Close()
 	kind, _, _ := mime.ParseMediaType(o.ContentType)
 	if kind != "image/jpeg" && kind != "image/png" {
-		return fault.New(fault.Unsupported, "not_a_thumbnail", "what lies there is not a picture")
+		return fault.New(fault.Unsupported, "not_a_thumbnail", "the object is not a JPEG or PNG picture")
 	}
 	b, err := o.Bytes(maxThumbnail)
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 
@@ -219,5 +218,3 @@ func person(t testing.TB, url string, admin reply, email string) (id string, tok
 	made := call(t, "POST", url+"/accounts", fmt.Sprintf(`{"email":%q,"password":"correct horse"}`, email), bearer(admin)...).want(t, "make "+email, 201, "")
 	return made.get("id"), login(t, url, email, "correct horse").want(t, "log in "+email, 200, "")
 }
-
-func lines(s string) []string { return strings.Split(strings.TrimSpace(s), "\n") }

@@ -11,6 +11,7 @@ var defaults = map[string]struct{ def, value string }{
 	"fnstore.visibility":                           {"runtime/delivery.DefaultVisibility", "duration"},
 	"fnstore.batch.size":                           {"1", "messages"},
 	"fnstore.batch.window":                         {"0s", "duration"},
+	"fnstore.deadletter.notify":                    {"", "URL, function, none"},
 	"fnstore.internal":                             {"false", "true, false"},
 	"fnstore.start-timeout":                        {"runtime/provider.DefaultStartTimeout", "duration"},
 	"com.openfaas.health.http.path":                {"/_/ready", "path"},
@@ -41,6 +42,7 @@ var defaults = map[string]struct{ def, value string }{
 // explained are annotations whose comment in the code is for its readers: this
 // is for users.
 var explained = map[string]string{
+	"fnstore.deadletter.notify":                    "who is told of the function's dead letters, in place of the setting",
 	"com.openfaas.health.http.initialDelay":        "the replica is not asked before this time has passed; wins over initialDelaySeconds",
 	"com.openfaas.health.http.initialDelaySeconds": "as initialDelay",
 	"com.openfaas.health.http.path":                "a replica is ready at the first 200 of this path",

@@ -28,22 +28,21 @@ var computed = map[string][]coded{
 var general = map[string]string{
 	"bad_annotation": "an annotation cannot be read; the sentence quotes it: …", "bad_event": "the body is not an S3 event, or one of its records is not valid: …",
 	"bad_message": "the message cannot be put into the queue: …", "bad_notification": "the body is not a notification of an object store: …",
-	"dedup_key_reused":  "the deduplication key was used for a message with another body; use a new key: …",
-	"image_too_large":   "the image has more pixels, or needs more memory, than is decoded here: …",
-	"image_unfit":       "the image's name or content is not valid: …",
-	"send_not_allowed":  "the annotation `fnstore.sends` does not name the target; add it: …",
-	"unsupported_image": "the body is not an image of a type that is read here: …",
-	"bad_batch_answer":  "the answer to a batch is not a list of batchItemFailures, so all messages are tried again: …",
-	"bad_request":       "the message cannot be made into a request, so it is not tried again: …",
-	"body_unavailable":  "the message's body cannot be read from where it is kept; it is tried again: …",
-	"unreachable":       "the gateway did not answer; the message is tried again: …",
+	"dedup_key_reused":         "the deduplication key was used for a message with another body; use a new key: …",
+	"image_too_large":          "the image has more pixels, or needs more memory, than is decoded here: …",
+	"image_unfit":              "the image's name or content is not valid: …",
+	"send_not_allowed":         "the annotation `fnstore.sends` does not name the target; add it: …",
+	"unsupported_image":        "the body is not an image of a type that is read here: …",
+	"bad_batch_answer":         "the answer to a batch is not a list of batchItemFailures, so all messages are tried again: …",
+	"bad_request":              "the message cannot be made into a request, so it is not tried again: …",
+	"body_unavailable":         "the message's body cannot be read from where it is kept; it is tried again: …",
+	"callback_address_refused": "the host of the callback leads to an address that is not called: …",
+	"timeout":                  "the call did not end within `fnstore.visibility`; the message is tried again: …",
+	"unreachable":              "the gateway did not answer; the message is tried again: …",
 }
 
 // ofKinds are the answers to errors that have no code of their own.
 var ofKinds = coded{"internal", "500", "internal error; the log has the cause, under the call id", "any"}
-
-// ofCalls is what a delivery writes down beside the composite literals.
-var ofCalls = coded{"timeout", "", "the call did not end within `fnstore.visibility`; the message is tried again: …", "runtime/delivery"}
 
 // handedOn are files that pass on a code which another place made.
 var handedOn = []string{"functions/thumbnail/api.go"}

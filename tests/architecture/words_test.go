@@ -3,7 +3,6 @@ package architecture
 import (
 	"go/ast"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -14,13 +13,6 @@ import (
 var privateWords = map[string]string{
 	"bed": "sandbox", "seat": "listener", "knock": "ping", "rouse": "scale from zero", "excuse": "map the error",
 	"farewell": "reap, or ErrDraining", "dweller": "orphan", "putaway": "trash",
-}
-
-// renaming are files whose names are being changed. It ends up empty.
-var renaming = []string{
-	"functions/thumbnail/handler_test.go", "runtime/docker/program.go", "runtime/process/prewarm_test.go", "runtime/process/program.go",
-	"runtime/provider/backend.go", "runtime/provider/slot.go", "runtime/services/raise.go", "runtime/services/redis.go", "runtime/services/stop.go",
-	"tests/storetest/guard.go", "tests/storetest/storetest.go", "tests/storetest/storetest_test.go",
 }
 
 // Names and pages use the terms that a reader knows. In identifiers each word
@@ -39,7 +31,7 @@ func TestWords_PrivateOnesAreRefused(t *testing.T) {
 				}
 			}
 		}
-		if !f.isGo() || slices.Contains(renaming, f.path) {
+		if !f.isGo() {
 			continue
 		}
 		ast.Inspect(f.ast, func(n ast.Node) bool {

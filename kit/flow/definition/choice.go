@@ -168,11 +168,3 @@ func howMany(found []string) string {
 	}
 	return fmt.Sprintf("%d: %s", len(found), strings.Join(found, ", "))
 }
-
-// number is a constant of a scalar as a whole number.
-func (s *Scalar) number() (int, bool) {
-	if s == nil {
-		return 0, false
-	}
-	return value.Whole(s.Constant)
-}

@@ -216,6 +216,7 @@ func set(steps []step, at, v any) (any, error) {
 			o, ok = &value.Object{}, true
 		}
 		if !ok {
+			//lint:ignore ST1005 AWS' own words
 			return nil, fmt.Errorf("Unable to apply step \"%s\" to input %s", s.list[0], value.Text(at))
 		}
 		below, _ := o.Get(s.list[0])
@@ -227,6 +228,7 @@ func set(steps []step, at, v any) (any, error) {
 	case indexes:
 		list, ok := at.([]any)
 		if !ok || s[0] >= len(list) {
+			//lint:ignore ST1005 AWS' own words
 			return nil, fmt.Errorf("Unable to apply step \"[%d]\" to input %s", s[0], value.Text(at))
 		}
 		below, err := set(steps[1:], list[s[0]], v)
