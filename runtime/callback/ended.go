@@ -26,13 +26,13 @@ type Teller struct {
 
 // end is how a call ended, for whom it may concern.
 type end struct {
-	id                int64
-	function          string
-	callback, callID  string
-	status            int // 0 when there was no answer
-	code, reason      string
-	answer            *lease.Answer
-	diedAt            time.Time
+	id               int64
+	function         string
+	callback, callID string
+	status           int // 0 when there was no answer
+	code, reason     string
+	answer           *lease.Answer
+	diedAt           time.Time
 }
 
 // Ended is for lease.Queue.OnEnd.

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"fnstore/kit/flow/query"
-	"fnstore/kit/flow/value"
 )
 
 // operators are those of choice rules that compare, each with the check of its
