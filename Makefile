@@ -14,7 +14,7 @@ COMMIT  := $(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown)
 RACED = ./kit/caller/... ./kit/queue/... ./kit/secret/... ./connectors/... ./runtime/... ./template/...
 RACE  = $(if $(shell command -v gcc || command -v clang),-race)
 # Started as programs, or run by a stage of their own.
-APART = /tests/\(flow\|browser\|docker\|chaos\|law\)$$
+APART = /tests/\(flow\|browser\|docker\|chaos\|architecture\)$$
 
 FUZZTIME ?= 30s
 COUNT    ?= 1
@@ -69,7 +69,7 @@ test-faas-cli: ## the real faas-cli against whole stores (FAAS_CLI=path; UPDATE=
 	@FAAS_CLI='$(abspath $(FAAS_CLI))' $(GO) test -count=1 -timeout 10m ./tests/conform/ingress
 
 # Quiet when all is well.
-lint: ## gofmt, vet, staticcheck, govulncheck, go.mod, scripts, the laws of tests/law
+lint: ## gofmt, vet, staticcheck, govulncheck, go.mod, scripts, the rules of tests/architecture
 	@bad=$$(gofmt -l $(wildcard $(ROOMS))); [ -z "$$bad" ] || { echo 'not formatted (gofmt -w):'; echo "$$bad"; exit 1; }
 	@for f in scripts/*.sh template/*/*.sh; do sh -n $$f || exit 1; done; bash -n .ci/run
 	@out=$$($(GO) mod tidy -diff 2>&1) || { echo 'go.mod is not tidy (go mod tidy):'; echo "$$out"; exit 1; }
@@ -77,7 +77,7 @@ lint: ## gofmt, vet, staticcheck, govulncheck, go.mod, scripts, the laws of test
 	@cd tests/conform/sdk && $(GO) vet ./... && $(GO) mod tidy -diff
 	@$(GO) tool -modfile=tools/go.mod staticcheck $(HOUSE)
 	@GO='$(GO)' sh scripts/vuln.sh $(HOUSE)
-	@out=$$($(GO) test -vet=off -count=1 ./tests/law) || { echo "$$out"; exit 1; }
+	@out=$$($(GO) test -vet=off -count=1 ./tests/architecture) || { echo "$$out"; exit 1; }
 
 vuln: ## known vulnerabilities of what is linked; fails when the database cannot be read
 	@GO='$(GO)' VULN_REQUIRED=1 sh scripts/vuln.sh $(HOUSE)
@@ -85,8 +85,8 @@ vuln: ## known vulnerabilities of what is linked; fails when the database cannot
 docs: ## write the generated pages anew
 	@$(GO) test -count=1 ./template/golang-middleware/server -run '^TestCopiesAreEqual$$' -update >/dev/null && \
 	$(GO) test -count=1 ./runtime/objects -run '^TestOperations_Page$$' -args -update >/dev/null && \
-	$(GO) test -count=1 ./tests/law -run '^(TestLinks|TestSeedPage)$$' -update >/dev/null || \
-		{ echo 'the pages could not be made; go test ./tests/law says why'; exit 1; }
+	$(GO) test -count=1 ./tests/architecture -run '^(TestLinks|TestSeed_Page|TestSettings_Page|TestErrors_Page)$$' -update >/dev/null || \
+		{ echo 'the pages could not be made; go test ./tests/architecture says why'; exit 1; }
 
 bench: ## every bar, measured in one run, with one table at the end (ONLY=server,wake)
 	@$(GO) run ./tests/bench $(if $(ONLY),-only $(ONLY))

@@ -56,8 +56,8 @@ func (st *store) startGateway(written *logs.Store) error {
 			return queue.Find(ctx, st.pool, callID)
 		},
 		S3:         "http://" + s3Admin + ":" + admin + "@" + st.s3Addr,
-		Uploads:    "uploads",
-		Thumbnails: "thumbnails",
+		Uploads:    photos(st.file).from,
+		Thumbnails: photos(st.file).to,
 		Gateway:    st.internalURL,
 		Sign: func(h http.Header, method, target string, body []byte) error {
 			key, err := st.vault.Read(caller.Secret)

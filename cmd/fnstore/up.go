@@ -143,7 +143,8 @@ func detach(ctx context.Context, s *settings, out io.Writer) error {
 		return err
 	}
 	child := exec.Command(self, append([]string{"up"}, s.flags()...)...)
-	child.Env = append(os.Environ(), readyFD+"=3", "FNSTORE_STATE="+s.State)
+	child.Env = append(os.Environ(), readyFD+"=3", "FNSTORE_STATE="+s.State,
+		"FNSTORE_CALLBACK_HOSTS="+s.CallbackHosts, "FNSTORE_DEADLETTER_NOTIFY="+s.DeadNotify)
 	child.Stdout, child.Stderr = printed, printed
 	child.ExtraFiles = []*os.File{readyFile}
 	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -212,16 +213,12 @@ fnstore is up, after %.1f s.
 
   browser     %s/ui/    user %s, password in %s
   gateway     %s/function/NAME
-  S3          http://%s        uploads → thumbnails
+  S3          http://%s%s
   metrics     http://%s/metrics
   settings    %s   (. it, for faas-cli, psql, redis-cli and S3 clients)
 
-Try:
-  echo '{"name":"OpenFaaS"}' | bin/fnstore invoke hello
-  bin/fnstore s3 put photo.jpg uploads/photo.jpg
-  bin/fnstore s3 ls thumbnails
-
-`, took.Seconds(), st.gatewayURL, adminUser, st.creds.path(gatewayPassword), st.gatewayURL, st.s3Addr, st.metricsAddr, state+"/env")
+`, took.Seconds(), st.gatewayURL, adminUser, st.creds.path(gatewayPassword), st.gatewayURL, st.s3Addr, buckets(st.file), st.metricsAddr, state+"/env")
+	printExamples(out, st.file)
 	if st.set.Backend == "docker" {
 		fmt.Fprintln(out, "Functions run as containers. Those with a secret for a service of the store reach it\nat the address of their own bridge, where it listens for them alone.")
 	}

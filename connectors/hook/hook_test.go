@@ -16,7 +16,7 @@ import (
 	"fnstore/runtime/services/servicestest"
 )
 
-func TestPlaces(t *testing.T) {
+func TestHook_Places(t *testing.T) {
 	got, err := Places(" uploads, data/incoming/ ,")
 	if err != nil || len(got) != 2 || got[0] != (Place{"uploads", ""}) || got[1] != (Place{"data", "incoming/"}) {
 		t.Errorf("%v, %v", got, err)
@@ -32,7 +32,9 @@ func TestPlaces(t *testing.T) {
 }
 
 // What a function reads is what S3 would have sent, with the key escaped once.
-func TestTheMessageIsAnS3Event_R14_B11(t *testing.T) {
+//
+// Seed: R14, B11
+func TestHook_TheMessageIsAnS3Event(t *testing.T) {
 	o := Object{Event: "ObjectCreated:Put", Source: "fnstore:s3", Bucket: "uploads", Key: "dir a/my photo é+.jpg", ETag: "e", Size: 7,
 		Sequencer: "01", At: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC), CallID: "c-1"}
 	m := o.message("thumbnail")
@@ -61,7 +63,7 @@ func TestTheMessageIsAnS3Event_R14_B11(t *testing.T) {
 
 // Each function that watches the place gets one message, and only if the
 // transaction commits.
-func TestEmit(t *testing.T) {
+func TestHook_Emit(t *testing.T) {
 	db := servicestest.Postgres(t)
 	dir, err := fs.Sub(queue.Migrations, "migrations")
 	if err != nil {

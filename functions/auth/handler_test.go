@@ -16,7 +16,8 @@ func bare(env map[string]string) error {
 
 func noSecret(string) (string, error) { return "", errors.New("not mounted") }
 
-func TestGolden_R59(t *testing.T) {
+// Seed: R59
+func TestHandler_Golden(t *testing.T) {
 	h, err := Open(func(name string) string {
 		if name == "cors_origins" {
 			return "https://app.example.org"
@@ -30,7 +31,9 @@ func TestGolden_R59(t *testing.T) {
 }
 
 // Bad settings are errors at the start, and missing secrets are not.
-func TestOpen_BadSettings_R12_B74(t *testing.T) {
+//
+// Seed: R12, B74
+func TestOpen_BadSettings(t *testing.T) {
 	for name, value := range map[string]string{
 		"token_lifetime": "forever", "refresh_lifetime": "-1s", "token_alg": "none", "admin_email": "nobody", "cors_origins": "*", "limit_login": "many", "trusted_proxies": "x",
 	} {

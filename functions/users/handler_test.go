@@ -13,7 +13,8 @@ import (
 
 func noSecret(string) (string, error) { return "", errors.New("not mounted") }
 
-func TestGolden_R59_R61(t *testing.T) {
+// Seed: R59, R61
+func TestHandler_Golden(t *testing.T) {
 	h, err := Open(func(string) string { return "" }, noSecret)
 	if err != nil {
 		t.Fatal(err)
@@ -21,7 +22,8 @@ func TestGolden_R59_R61(t *testing.T) {
 	golden.Run(t, h, "testdata")
 }
 
-func TestOpen_BadSettings_R12_B74(t *testing.T) {
+// Seed: R12, B74
+func TestOpen_BadSettings(t *testing.T) {
 	for name, value := range map[string]string{
 		"cors_origins": "*", "limit_default": "lots", "limit_write": "1", "trusted_proxies": "10.0.0.0/99", "v1_sunset": "soon", "v1_deprecated": "2027", "token_alg": "RS256",
 	} {

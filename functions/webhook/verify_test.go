@@ -15,7 +15,7 @@ import (
 
 func noSecret(string) (string, error) { return "", errors.New("not mounted") }
 
-func TestGolden(t *testing.T) {
+func TestVerify_Golden(t *testing.T) {
 	h, err := Open(func(string) string { return "" }, noSecret)
 	if err != nil {
 		t.Fatal(err)
@@ -23,7 +23,8 @@ func TestGolden(t *testing.T) {
 	golden.Run(t, h, "testdata")
 }
 
-func TestOpen_BadSettings_B74(t *testing.T) {
+// Seed: B74
+func TestOpen_BadSettings(t *testing.T) {
 	for name, value := range map[string]string{"webhook_target": "No Name", "limit_default": "x", "trusted_proxies": "x"} {
 		if _, err := Open(func(n string) string { return map[string]string{name: value}[n] }, noSecret); err == nil {
 			t.Errorf("%s=%s is accepted", name, value)

@@ -16,7 +16,9 @@ import (
 
 // A Parallel in which one branch waits a year for a person, and another for a
 // task, goes on after each step as a copy of itself from JSON.
-func TestResume_AYearInParallel_R73(t *testing.T) {
+//
+// Seed: R73
+func TestResume_AYearInParallel(t *testing.T) {
 	m := parse(t, `{"StartAt":"P","States":{"P":{"Type":"Parallel","End":true,"Branches":[
 		{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":31536000,"Next":"T"},"T":{"Type":"Task","Resource":"f","End":true}}},
 		{"StartAt":"U","States":{"U":{"Type":"Task","Resource":"g","Retry":[{"ErrorEquals":["Busy"],"IntervalSeconds":60,"MaxAttempts":5}],"End":true}}}]}}}`)
@@ -73,7 +75,7 @@ func TestStep_StaleEvents(t *testing.T) {
 	}
 }
 
-func TestDelay(t *testing.T) {
+func TestFlow_Delay(t *testing.T) {
 	for _, c := range []struct {
 		r        definition.Retrier
 		attempts int

@@ -45,7 +45,9 @@ func orderMachine(t testing.TB) (*definition.Machine, definition.Issues) {
 
 // The nine ways through the order's machine: what its tasks give, and the
 // states that AWS would enter, each attempt of a task counted.
-func TestOrder_NinePaths_R63(t *testing.T) {
+//
+// Seed: R63
+func TestOrder_NinePaths(t *testing.T) {
 	const good = `"ValidateOrder":{"Return":{"valid":true}},"ProcessPayment":{"Return":{"id":"pay-1"}},"ReserveInventory":{"Return":{"reservation_id":"res-1"}},
 		"CreateShipment":{"Return":{"tracking":"T1"}},"SendConfirmation":{"Return":{"sent":true}},"OrderValidationFailed":{"Return":{}},"PaymentFailed":{"Return":{}},
 		"RefundPayment":{"Return":{"refunded":true}},"ReleaseInventory":{"Return":{"released":true}},"NotifyOutOfStock":{"Return":{}}`
@@ -95,7 +97,9 @@ func TestOrder_NinePaths_R63(t *testing.T) {
 
 // A Catch of ValidationError works if the task's error has that name, and not
 // if it has the name of a Go type: the definition cannot help it.
-func TestCatch_NamesAreExact_B75(t *testing.T) {
+//
+// Seed: B75
+func TestCatch_NamesAreExact(t *testing.T) {
 	m, _ := orderMachine(t)
 	for name, caught := range map[string]bool{"ValidationError": true, "errorString": false, "wrapError": false, "validationerror": false} {
 		if got := slices.Contains(m.States["ValidateOrder"].Catch[0].ErrorEquals, name); got != caught {

@@ -83,7 +83,9 @@ func work(url string) {
 
 // In no span of a window's length are there more calls than the limit, however
 // many processes ask, by the clock of Redis. LIMIT_CALLS=1000000 is the long way.
-func TestTake_NeverMoreThanTheLimitInAnyWindow_B60_R53(t *testing.T) {
+//
+// Seed: B60, R53
+func TestTake_NeverMoreThanTheLimitInAnyWindow(t *testing.T) {
 	calls := 24_000
 	if n, err := strconv.Atoi(os.Getenv("LIMIT_CALLS")); err == nil {
 		calls = n
@@ -132,7 +134,9 @@ func TestTake_NeverMoreThanTheLimitInAnyWindow_B60_R53(t *testing.T) {
 }
 
 // Each identity has its own count, and each policy.
-func TestTake_IdentitiesAndPoliciesAreApart_B59(t *testing.T) {
+//
+// Seed: B59
+func TestTake_IdentitiesAndPoliciesAreApart(t *testing.T) {
 	l := patient(t, servicestest.Redis(t))
 	p := Policy{Name: "a", Limit: 2, Window: time.Hour, Burst: 2}
 	other := p
@@ -151,7 +155,9 @@ func TestTake_IdentitiesAndPoliciesAreApart_B59(t *testing.T) {
 
 // Retry-After is true: one who comes back then is let in, and refusals have
 // cost nothing. The key lives exactly as long as it says something.
-func TestTake_RetryAfterIsTrue_B61_B62_B64(t *testing.T) {
+//
+// Seed: B61, B62, B64
+func TestTake_RetryAfterIsTrue(t *testing.T) {
 	url := servicestest.Redis(t)
 	l := patient(t, url)
 	p := Policy{Name: "p", Limit: 4, Window: 2 * time.Second, Burst: 2}
@@ -189,7 +195,8 @@ func TestTake_RetryAfterIsTrue_B61_B62_B64(t *testing.T) {
 	}
 }
 
-func TestDecision_Headers_B65_R55(t *testing.T) {
+// Seed: B65, R55
+func TestDecision_Headers(t *testing.T) {
 	p := Policy{Name: "default", Limit: 100, Window: time.Minute}
 	h := http.Header{}
 	p.decide(true, 0, 740_741).Write(h)
@@ -209,7 +216,9 @@ func TestDecision_Headers_B65_R55(t *testing.T) {
 
 // While Redis is paused, killed or emptied calls go on as the policy says, and
 // when it is back it counts again.
-func TestTake_RedisPausedKilledFlushed_B63(t *testing.T) {
+//
+// Seed: B63
+func TestTake_RedisPausedKilledFlushed(t *testing.T) {
 	dir, err := os.MkdirTemp("/tmp", "fnlimit-")
 	if err != nil {
 		t.Fatal(err)
@@ -301,7 +310,7 @@ func TestTake_RedisPausedKilledFlushed_B63(t *testing.T) {
 	}
 }
 
-func TestParse(t *testing.T) {
+func TestLimit_Parse(t *testing.T) {
 	for text, want := range map[string]Policy{
 		"100/1m":                      {Name: "p", Limit: 100, Window: time.Minute},
 		" 10/1s burst=5 down=closed ": {Name: "p", Limit: 10, Window: time.Second, Burst: 5, Closed: true},
@@ -318,7 +327,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestProxies_WhoIsBelieved_B67_R54(t *testing.T) {
+// Seed: B67, R54
+func TestProxies_WhoIsBelieved(t *testing.T) {
 	l, err := ParseProxies("10.0.0.0/8, 127.0.0.1,fd00::/8")
 	if err != nil {
 		t.Fatal(err)

@@ -33,7 +33,9 @@ func code(t *testing.T, err error) string {
 }
 
 // One pool serves everybody, and holds five connections at most.
-func TestPool_FiveConnectionsAtMost_R20_R10(t *testing.T) {
+//
+// Seed: R20, R10
+func TestPool_FiveConnectionsAtMost(t *testing.T) {
 	d := open(t, servicestest.Postgres(t))
 	var most atomic.Int64
 	var all sync.WaitGroup

@@ -80,7 +80,8 @@ func TestEnqueue_BelongsToTheTransaction(t *testing.T) {
 	}
 }
 
-func TestEnqueue_SameKey_R41(t *testing.T) {
+// Seed: R41
+func TestEnqueue_SameKey(t *testing.T) {
 	_, db := queuetest.Open(t)
 	n := queue.New{Body: []byte("x"), DedupKey: "k"}
 	var all sync.WaitGroup
@@ -118,7 +119,9 @@ func withFunction(n queue.New) queue.New { n.Function = "f"; return n }
 
 // A key may be remembered for as long as a source may repeat itself: the seed's
 // five minutes are a default and no limit.
-func TestEnqueue_LongWindow_B41(t *testing.T) {
+//
+// Seed: B41
+func TestEnqueue_LongWindow(t *testing.T) {
 	_, db := queuetest.Open(t)
 	n := queue.New{DedupKey: "etag", DedupWindow: 30 * 24 * time.Hour}
 	first := queuetest.Enqueue(t, db, n)

@@ -123,7 +123,9 @@ func (b bodies) Delete(ctx context.Context, ref string) error {
 }
 
 // A long body lies elsewhere for as long as its message needs it.
-func TestSender_LongBody_R31(t *testing.T) {
+//
+// Seed: R31
+func TestSender_LongBody(t *testing.T) {
 	_, db := queuetest.Open(t)
 	if _, err := db.Exec(t.Context(), "create table kept (ref serial, body bytea)"); err != nil {
 		t.Fatal(err)

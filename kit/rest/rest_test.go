@@ -70,7 +70,8 @@ func (t *table) call(method, target, body string, header ...string) *httptest.Re
 	return w
 }
 
-func TestServeHTTP_Order_R56(t *testing.T) {
+// Seed: R56
+func TestServeHTTP_Order(t *testing.T) {
 	a := newTable()
 	w := a.call("POST", "/v1/users", `{"a":1}`, "Origin", "https://app.example.org")
 	if want := []string{"auth", "limit default u1", `validation {"a":1}`, "route POST "}; w.Code != 200 || !reflect.DeepEqual(a.steps, want) || w.Header().Get("Access-Control-Allow-Origin") == "" {
@@ -113,7 +114,8 @@ func TestServeHTTP_Order_R56(t *testing.T) {
 	}
 }
 
-func TestMatch_ExactSegments404And405_B68_B69_R59(t *testing.T) {
+// Seed: B68, B69, R59
+func TestMatch_ExactSegments404And405(t *testing.T) {
 	a := newTable()
 	for target, want := range map[string]int{
 		"GET /v1/users": 200, "GET /v1/users?x=1": 200, "HEAD /v1/users": 200, "GET /v1/users/7": 200, "GET /v1/users/a%2Fb": 200,
@@ -137,7 +139,8 @@ func TestMatch_ExactSegments404And405_B68_B69_R59(t *testing.T) {
 	}
 }
 
-func TestRoles_DenyByDefault_B58(t *testing.T) {
+// Seed: B58
+func TestRoles_DenyByDefault(t *testing.T) {
 	a := newTable()
 	for _, c := range []struct {
 		caller Caller
@@ -155,7 +158,8 @@ func TestRoles_DenyByDefault_B58(t *testing.T) {
 	}
 }
 
-func TestCORS_AllowList_B70_R57(t *testing.T) {
+// Seed: B70, R57
+func TestCORS_AllowList(t *testing.T) {
 	a := newTable()
 	w := a.call("OPTIONS", "/v1/users", "", "Origin", "https://app.example.org", "Access-Control-Request-Method", "POST")
 	h := w.Header()
@@ -178,7 +182,8 @@ func TestCORS_AllowList_B70_R57(t *testing.T) {
 	}
 }
 
-func TestFail_ProblemOrEnvelope_R11_R61_B10(t *testing.T) {
+// Seed: R11, R61, B10
+func TestFail_ProblemOrEnvelope(t *testing.T) {
 	a := newTable()
 	a.who = fault.New(fault.Unauthorized, "invalid_token", "Invalid token")
 	for accept, enveloped := range map[string]bool{
@@ -206,7 +211,8 @@ func TestFail_ProblemOrEnvelope_R11_R61_B10(t *testing.T) {
 	}
 }
 
-func TestBody_TypeAndSize_B23_R13(t *testing.T) {
+// Seed: B23, R13
+func TestBody_TypeAndSize(t *testing.T) {
 	a := newTable()
 	for name, want := range map[string]int{
 		"application/json": 200, "application/json; charset=utf-8": 200, "": 200, "text/plain": 200, "application/merge-patch+json": 200,
@@ -241,7 +247,8 @@ func TestNamed_POSTWithOp(t *testing.T) {
 	}
 }
 
-func TestAge_DeprecationAndSunset_R59(t *testing.T) {
+// Seed: R59
+func TestAge_DeprecationAndSunset(t *testing.T) {
 	h := newTable().call("GET", "/v1/users/7", "").Header()
 	if h.Get("Deprecation") != "@1800000000" || h.Get("Sunset") != "Sun, 17 Mar 2030 17:46:40 GMT" || h.Get("Link") != `<../../v2/users>; rel="successor-version"` {
 		t.Errorf("%v", h)

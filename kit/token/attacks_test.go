@@ -75,7 +75,8 @@ func claims(change ...string) string {
 	return s
 }
 
-func TestCheck_NoCraftedTokenIsAccepted_B55_B57(t *testing.T) {
+// Seed: B55, B57
+func TestCheck_NoCraftedTokenIsAccepted(t *testing.T) {
 	ed, hs, kid, head, body := parties(t)
 	good := forge(t, head, body)
 	part := strings.Split(good, ".")
@@ -142,7 +143,8 @@ func TestCheck_NoCraftedTokenIsAccepted_B55_B57(t *testing.T) {
 	}
 }
 
-func TestCheck_GoodTokensAreAccepted_B57(t *testing.T) {
+// Seed: B57
+func TestCheck_GoodTokensAreAccepted(t *testing.T) {
 	ed, hs, kid, head, body := parties(t)
 	for name, raw := range map[string]string{
 		"as made": forge(t, head, body), "no typ": forge(t, `{"alg":"EdDSA","kid":"`+kid+`"}`, body), "typ at+jwt": forge(t, `{"typ":"at+JWT","alg":"EdDSA","kid":"`+kid+`"}`, body),

@@ -12,7 +12,8 @@ import (
 	"fnstore/kit/fault"
 )
 
-func TestSign_MakesWhatCheckReads_R52_B56(t *testing.T) {
+// Seed: R52, B56
+func TestSign_MakesWhatCheckReads(t *testing.T) {
 	edKey, hsKey := must(FromSeed(seed)), must(FromSecret(secret))
 	for _, k := range []Key{edKey, hsKey} {
 		v := &Verifier{Issuer: "auth", Audience: "api", Keys: func() ([]Key, error) { return []Key{k}, nil }, Now: func() time.Time { return now }}
@@ -37,7 +38,9 @@ func TestSign_MakesWhatCheckReads_R52_B56(t *testing.T) {
 
 // While keys rotate both are accepted; afterwards the old one is not, and no
 // verifier was made anew.
-func TestSet_TwoKeysWhileRotating_B55(t *testing.T) {
+//
+// Seed: B55
+func TestSet_TwoKeysWhileRotating(t *testing.T) {
 	older, newer := must(FromSeed(seed)), must(FromSeed(strings.Repeat("07", 32)))
 	file := string(PublicSet(older))
 	v := &Verifier{Issuer: "auth", Audience: "api", Keys: Set(func() (string, error) { return file, nil }), Now: func() time.Time { return now }}
@@ -97,7 +100,8 @@ func TestKeys_TooShortOrOddAreRefused(t *testing.T) {
 	}
 }
 
-func TestBearer_OneHeaderInAnyCase_B66(t *testing.T) {
+// Seed: B66
+func TestBearer_OneHeaderInAnyCase(t *testing.T) {
 	for _, c := range []struct {
 		values []string
 		want   string
@@ -142,7 +146,7 @@ var lenient = map[int]bool{372: true, 373: true}
 // Project Wycheproof's tokens: what is invalid is refused, and what is valid by
 // an algorithm of ours is accepted. Its keys for EdDSA are none; RSA and ECDSA
 // are refused altogether.
-func TestWycheproof(t *testing.T) {
+func TestToken_Wycheproof(t *testing.T) {
 	for _, name := range []string{"json_web_signature_test", "json_web_key_test"} {
 		f, err := os.Open("testdata/wycheproof/" + name + ".json.gz")
 		if err != nil {

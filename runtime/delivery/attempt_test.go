@@ -18,7 +18,9 @@ import (
 )
 
 // A call that takes longer than a lease keeps it: it is made once.
-func TestDelivery_LongCall_B50(t *testing.T) {
+//
+// Seed: B50
+func TestDelivery_LongCall(t *testing.T) {
 	var calls atomic.Int32
 	r := open(t, func(http.ResponseWriter, *http.Request) {
 		calls.Add(1)
@@ -32,7 +34,9 @@ func TestDelivery_LongCall_B50(t *testing.T) {
 }
 
 // Visibility bounds one attempt: a function that never answers is asked again.
-func TestDelivery_Visibility_R41(t *testing.T) {
+//
+// Seed: R41
+func TestDelivery_Visibility(t *testing.T) {
 	var calls atomic.Int32
 	r := open(t, func(_ http.ResponseWriter, req *http.Request) {
 		if calls.Add(1) == 1 {
@@ -132,7 +136,9 @@ func (k kept) Delete(ctx context.Context, ref string) error {
 }
 
 // A body of megabytes arrives whole, and is deleted when its message is done.
-func TestDelivery_LongBody_R31(t *testing.T) {
+//
+// Seed: R31
+func TestDelivery_LongBody(t *testing.T) {
 	got := make(chan string, 2)
 	r := open(t, func(_ http.ResponseWriter, req *http.Request) {
 		body, _ := io.ReadAll(req.Body)

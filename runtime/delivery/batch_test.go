@@ -32,7 +32,9 @@ func (r *rig) batches(t *testing.T, size int, window time.Duration) {
 
 // A batch has at most its size, and of ten in which one cannot be read that one
 // alone is a dead letter: the others are done once.
-func TestBatch_PartialFailure_R45_B13_B14_B15(t *testing.T) {
+//
+// Seed: R45, B13, B14, B15
+func TestBatch_PartialFailure(t *testing.T) {
 	var mu sync.Mutex
 	seen := map[string]int{}
 	sizes := []int{}
@@ -140,7 +142,9 @@ func TestBatch_WindowEnds(t *testing.T) {
 
 // Of a group one message is delivered at a time, and those behind one that fails
 // wait for it; other groups go on.
-func TestBatch_GroupsStopAtAFailure_R41_B40(t *testing.T) {
+//
+// Seed: R41, B40
+func TestBatch_GroupsStopAtAFailure(t *testing.T) {
 	var mu sync.Mutex
 	var order []string
 	r := open(t, func(w http.ResponseWriter, req *http.Request) {

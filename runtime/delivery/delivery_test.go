@@ -162,7 +162,9 @@ func TestDelivery_TrustedIsSigned(t *testing.T) {
 }
 
 // Every answer has one meaning.
-func TestDelivery_AnswersDecide_R32_B14_B20(t *testing.T) {
+//
+// Seed: R32, B14, B20
+func TestDelivery_AnswersDecide(t *testing.T) {
 	var calls sync.Map
 	r := open(t, func(w http.ResponseWriter, req *http.Request) {
 		n, _ := calls.LoadOrStore(req.URL.Path, new(atomic.Int32))
@@ -215,7 +217,8 @@ func TestDelivery_AnswersDecide_R32_B14_B20(t *testing.T) {
 	}
 }
 
-func TestDelivery_ConcurrencyIsBounded_R45(t *testing.T) {
+// Seed: R45
+func TestDelivery_ConcurrencyIsBounded(t *testing.T) {
 	var now, most atomic.Int32
 	r := open(t, func(http.ResponseWriter, *http.Request) {
 		n := now.Add(1)

@@ -9,7 +9,9 @@ import (
 )
 
 // One bad message, however often it fails, opens no circuit.
-func TestHealth_OnePoisonMessage_B40(t *testing.T) {
+//
+// Seed: B40
+func TestHealth_OnePoisonMessage(t *testing.T) {
 	h := newHealth(time.Now())
 	for range 1000 {
 		if h.fail(1) {

@@ -9,7 +9,9 @@ import (
 )
 
 // What the schedule in policy.go says, for a message that always fails.
-func TestPolicy_Schedule_R32_B21(t *testing.T) {
+//
+// Seed: R32, B21
+func TestPolicy_Schedule(t *testing.T) {
 	var p Policy
 	for range 100 {
 		age, deliveries := time.Duration(0), 1
@@ -61,7 +63,8 @@ func TestPolicy_Annotations(t *testing.T) {
 	}
 }
 
-func TestJudge_Answers_B20_B21(t *testing.T) {
+// Seed: B20, B21
+func TestJudge_Answers(t *testing.T) {
 	old := lease.Message{Attempt: 9, Age: time.Hour}
 	fresh := lease.Message{Attempt: 1}
 	h := func(kv ...string) http.Header {

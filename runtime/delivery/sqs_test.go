@@ -36,7 +36,9 @@ func TestRecord_Shape(t *testing.T) {
 }
 
 // The meaning of an answer is Lambda's.
-func TestBatchFailures_Answers_B13_B15(t *testing.T) {
+//
+// Seed: B13, B15
+func TestBatchFailures_Answers(t *testing.T) {
 	sent := sqsEvent{Records: []sqsRecord{{MessageID: "a"}, {MessageID: "b"}}}
 	for body, want := range map[string]string{
 		``: "", ` `: "", `null`: "", `{}`: "", `{"batchItemFailures":[]}`: "", `{"batchItemFailures":null}`: "",

@@ -12,7 +12,7 @@ import (
 )
 
 // A call ends with its context, before the answer and within it.
-func TestCallsEndWithTheirContext(t *testing.T) {
+func TestBody_CallsEndWithTheirContext(t *testing.T) {
 	begun := make(chan struct{}, 1)
 	r := serve(t, func(w http.ResponseWriter, req *http.Request) {
 		if req.Method == "POST" {
@@ -43,7 +43,7 @@ func (r *rig) post(t *testing.T, body io.Reader) (*http.Response, error) {
 
 // Both directions flow at once: each part of the body comes back before the next
 // is sent.
-func TestABodyIsAnsweredWhileItIsSent(t *testing.T) {
+func TestBody_ABodyIsAnsweredWhileItIsSent(t *testing.T) {
 	r := serve(t, func(w http.ResponseWriter, req *http.Request) {
 		control := http.NewResponseController(w)
 		_ = control.EnableFullDuplex()
@@ -86,7 +86,7 @@ func TestABodyIsAnsweredWhileItIsSent(t *testing.T) {
 
 // A server may answer before it has read the body. When that answer is closed
 // nobody reads the body any more.
-func TestAnAnswerBeforeTheBodysEnd(t *testing.T) {
+func TestBody_AnAnswerBeforeTheBodysEnd(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +123,7 @@ func TestAnAnswerBeforeTheBodysEnd(t *testing.T) {
 }
 
 // What was wrong with the body is what the caller is told.
-func TestABodyThatBreaksBreaksTheCall(t *testing.T) {
+func TestBody_ABodyThatBreaksBreaksTheCall(t *testing.T) {
 	r := serve(t, echo)
 	wrong := errors.New("no more")
 	broken := io.MultiReader(strings.NewReader("begin"), failing{wrong})
@@ -147,7 +147,7 @@ type failing struct{ err error }
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 // Nothing that a request has can become a second line of its head.
-func TestRequestsThatAreNoneAreNotSent(t *testing.T) {
+func TestBody_RequestsThatAreNoneAreNotSent(t *testing.T) {
 	r := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("a request came") })
 	for name, change := range map[string]func(*http.Request){
 		"method":        func(q *http.Request) { q.Method = "GET / HTTP/1.1\r\nX: 1\r\n" },
@@ -167,7 +167,7 @@ func TestRequestsThatAreNoneAreNotSent(t *testing.T) {
 }
 
 // A change of protocol makes the body both directions of the connection.
-func TestATunnelCarriesBothDirections(t *testing.T) {
+func TestBody_ATunnelCarriesBothDirections(t *testing.T) {
 	r := raw(t, func(_ int, c net.Conn) {
 		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello ")
 		_, _ = io.Copy(c, c)
@@ -190,7 +190,7 @@ func TestATunnelCarriesBothDirections(t *testing.T) {
 }
 
 // Closing a tunnel ends a Read of it that waits.
-func TestATunnelThatIsClosedEndsItsReader(t *testing.T) {
+func TestBody_ATunnelThatIsClosedEndsItsReader(t *testing.T) {
 	r := raw(t, func(_ int, c net.Conn) {
 		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 		_, _ = io.Copy(io.Discard, c)

@@ -66,7 +66,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%s %s %s", r.Method, r.RequestURI, b)
 }
 
-func TestCallsShareOneConnection(t *testing.T) {
+func TestForward_CallsShareOneConnection(t *testing.T) {
 	r := serve(t, echo)
 	for _, body := range []string{"", "x", strings.Repeat("y", inline), strings.Repeat("long", 1<<20), "", "z"} {
 		for _, method := range []string{"GET", "POST", "HEAD", "DELETE"} {
@@ -84,7 +84,7 @@ func TestCallsShareOneConnection(t *testing.T) {
 	}
 }
 
-func TestManyCallsAtOnceDoNotMix(t *testing.T) {
+func TestForward_ManyCallsAtOnceDoNotMix(t *testing.T) {
 	r := serve(t, echo)
 	var all sync.WaitGroup
 	for i := range 16 {
@@ -102,7 +102,7 @@ func TestManyCallsAtOnceDoNotMix(t *testing.T) {
 }
 
 // A server that closes a connection between calls costs a dial and no call.
-func TestAClosedConnectionIsNotUsed(t *testing.T) {
+func TestForward_AClosedConnectionIsNotUsed(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(echo))
 	defer srv.Close()
 	r := to(t, srv.Listener.Addr().String())
@@ -149,7 +149,7 @@ func raw(t *testing.T, say func(n int, c net.Conn)) *rig {
 }
 
 // What comes behind an answer is never the next call's.
-func TestASecondAnswerIsNobodys(t *testing.T) {
+func TestForward_ASecondAnswerIsNobodys(t *testing.T) {
 	r := raw(t, func(_ int, c net.Conn) {
 		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
 	})
@@ -160,7 +160,7 @@ func TestASecondAnswerIsNobodys(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreNoneAreErrors(t *testing.T) {
+func TestForward_AnswersThatAreNoneAreErrors(t *testing.T) {
 	ok := "HTTP/1.1 200 OK\r\n"
 	for name, says := range map[string]string{
 		"an endless head": ok + strings.Repeat("X: "+strings.Repeat("a", 1000)+"\r\n", 4<<10),

@@ -12,7 +12,7 @@ import (
 )
 
 // Connections that no call uses are closed after a rest, and then nothing ticks.
-func TestARestEnds(t *testing.T) {
+func TestRest_ARestEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		closed := make(chan struct{}, 8)
 		s := To(func(context.Context) (net.Conn, error) {

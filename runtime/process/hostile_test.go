@@ -170,7 +170,9 @@ func TestHostile_FunctionsHurtNobodyElse(t *testing.T) {
 }
 
 // A function that takes more memory than it may is ended, and its log says why.
-func TestLimits_TooMuchMemoryIsLogged_R25(t *testing.T) {
+//
+// Seed: R25
+func TestLimits_TooMuchMemoryIsLogged(t *testing.T) {
 	for name, watched := range map[string]bool{"by this machine's means": false, "by the watch": true} {
 		t.Run(name, func(t *testing.T) {
 			r := open(t, shortDir(t))
@@ -208,7 +210,8 @@ func (r *rig) logged(t *testing.T, name, words string) {
 	}
 }
 
-func TestLimits_InvalidOnesAreRefused_R25(t *testing.T) {
+// Seed: R25
+func TestLimits_InvalidOnesAreRefused(t *testing.T) {
 	r := open(t, shortDir(t))
 	for _, l := range []types.FunctionResources{{Memory: "much"}, {Memory: "128m"}, {Memory: "1"}, {CPU: "fast"}, {CPU: "0"}} {
 		d := deployment("f", nil)

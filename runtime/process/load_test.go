@@ -59,7 +59,8 @@ func (l *load) more(t *testing.T, n int64) {
 	}
 }
 
-func TestScaling_LosesNoCall_R25(t *testing.T) {
+// Seed: R25
+func TestScaling_LosesNoCall(t *testing.T) {
 	r := open(t, shortDir(t))
 	version := func(n int) types.FunctionDeployment {
 		return deployment("f", map[string]string{"VERSION": fmt.Sprint(n), "exec_timeout": "30s"})

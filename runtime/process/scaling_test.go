@@ -18,7 +18,8 @@ func scaled(name string, annotations, labels map[string]string) types.FunctionDe
 	return d
 }
 
-func TestScaling_InvalidSettingsAreRefused_R25(t *testing.T) {
+// Seed: R25
+func TestScaling_InvalidSettingsAreRefused(t *testing.T) {
 	r := open(t, shortDir(t))
 	for _, c := range [][2]string{
 		{"min", "-1"}, {"min", "101"}, {"max", "0"}, {"max", "many"}, {"target", "0"}, {"target", "1.5"},
@@ -37,7 +38,9 @@ func TestScaling_InvalidSettingsAreRefused_R25(t *testing.T) {
 
 // A least number of processes and scale to zero cannot both be had: whoever
 // deploys reads in the function's log which of them counts.
-func TestScaling_MinimumWithScaleToZeroIsWarnedOf_B12(t *testing.T) {
+//
+// Seed: B12
+func TestScaling_MinimumWithScaleToZeroIsWarnedOf(t *testing.T) {
 	r := open(t, shortDir(t))
 	r.deploy(t, scaled("f", map[string]string{"fnstore.scale.zero": "true"}, map[string]string{"com.openfaas.scale.min": "1"}))
 	r.get(t, "f", "/pid")
@@ -65,7 +68,8 @@ func (r *rig) until(t *testing.T, name, what string, ok func(types.FunctionStatu
 	}
 }
 
-func TestScaling_IdleFunctionGoesToZeroAndBack_R25(t *testing.T) {
+// Seed: R25
+func TestScaling_IdleFunctionGoesToZeroAndBack(t *testing.T) {
 	r := open(t, shortDir(t))
 	r.deploy(t, deployment("f", nil))
 	pid := r.pid(t, "f")
@@ -94,7 +98,9 @@ func TestScaling_IdleFunctionGoesToZeroAndBack_R25(t *testing.T) {
 }
 
 // Here the clock is the real one, and nobody tells the function to look.
-func TestScaling_ToZeroByItself_R25(t *testing.T) {
+//
+// Seed: R25
+func TestScaling_ToZeroByItself(t *testing.T) {
 	r := open(t, shortDir(t))
 	r.deploy(t, scaled("f", map[string]string{"fnstore.scale.zero-duration": "20ms"}, nil))
 	for range 5 {
@@ -103,7 +109,8 @@ func TestScaling_ToZeroByItself_R25(t *testing.T) {
 	}
 }
 
-func TestScaling_FollowsCallsInFlight_R25(t *testing.T) {
+// Seed: R25
+func TestScaling_FollowsCallsInFlight(t *testing.T) {
 	r := open(t, shortDir(t))
 	r.deploy(t, scaled("f", map[string]string{"fnstore.scale.target": "2"}, map[string]string{"com.openfaas.scale.max": "3"}))
 	var releases []func()

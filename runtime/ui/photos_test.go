@@ -280,3 +280,13 @@ func FuzzCheckName(f *testing.F) {
 		}
 	})
 }
+
+// Without a function that makes thumbnails, the page takes no photos.
+func TestPage_WithoutPhotos(t *testing.T) {
+	srv := serve(t, func(c *Config) { c.Uploads, c.Thumbnails = "", "" })
+	if _, body := send(t, "GET", srv.URL+"/ui/", nil); strings.Contains(body, `id="photos"`) {
+		t.Error("the page has a place for photos")
+	}
+	res, body := send(t, "GET", srv.URL+"/ui/thumbnails?width=100&key=a.jpg", nil)
+	wantProblem(t, res, body, 404, "no_route")
+}

@@ -26,7 +26,7 @@ type Config struct {
 	Progress  func(ctx context.Context, callID string) (queue.Progress, error)
 
 	S3         string // http://KEY:SECRET@host:port, as kit/s3 reads it
-	Uploads    string // the bucket that photos are put into
+	Uploads    string // the bucket that photos are put into; empty: the page takes none
 	Thumbnails string // the bucket where their thumbnails appear
 
 	Gateway string // base URL that calls are sent to, such as http://127.0.0.1:8080
@@ -83,14 +83,16 @@ func (p *pages) routes() http.Handler {
 	handle("GET /ui/static/{hash}/{name}", p.assets.serve)
 	handle("GET /ui/functions", p.functions)
 	handle("POST /ui/call/{function}", p.call)
-	handle("POST /ui/photos", p.upload)
-	handle("GET /ui/photos/{call}", p.progress)
-	handle("GET /ui/thumbnails", p.thumbnail)
 	if p.Queue != nil {
 		handle("GET /ui/messages", p.messages)
 	}
 	for _, r := range p.Queue {
 		handle(r.Method+" "+r.Path, r.Serve)
+	}
+	if p.Uploads != "" {
+		handle("POST /ui/photos", p.upload)
+		handle("GET /ui/photos/{call}", p.progress)
+		handle("GET /ui/thumbnails", p.thumbnail)
 	}
 	handle("/ui/", func(http.ResponseWriter, *http.Request) error {
 		return fault.New(fault.NotFound, "no_route", "there is nothing here; the page is at /ui/")

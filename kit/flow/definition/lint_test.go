@@ -10,7 +10,9 @@ import (
 )
 
 // The order's machine is valid, and deserves these warnings.
-func TestLint_Order_R63(t *testing.T) {
+//
+// Seed: R63
+func TestLint_Order(t *testing.T) {
 	text, err := os.ReadFile("../testdata/order.asl.json")
 	if err != nil {
 		t.Fatal(err)

@@ -22,7 +22,9 @@ func machine(t *testing.T, text []byte) *definition.Machine {
 }
 
 // Every state and every arrow is in the drawings, and the picture is XML.
-func TestDrawing_HasEveryState_R73(t *testing.T) {
+//
+// Seed: R73
+func TestDrawing_HasEveryState(t *testing.T) {
 	order, err := os.ReadFile("../testdata/order.asl.json")
 	if err != nil {
 		t.Fatal(err)

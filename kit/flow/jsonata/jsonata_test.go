@@ -21,7 +21,7 @@ func env(t testing.TB, input string) query.Env {
 	return query.Env{States: value.NewObject("input", v), Variables: value.NewObject("v", value.Int(7)), Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Random: rand.New(rand.NewPCG(1, 2))}
 }
 
-func TestEval(t *testing.T) {
+func TestJsonata_Eval(t *testing.T) {
 	for source, want := range map[string]string{
 		"$states.input":                        `{"b":1,"a":[100.10,9007199254740993]}`,
 		"$v + 1":                               "8",

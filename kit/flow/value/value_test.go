@@ -15,7 +15,7 @@ func TestDecode_KeepsOrderAndNumbers(t *testing.T) {
 	}
 }
 
-func TestCompareNumbers(t *testing.T) {
+func TestValue_CompareNumbers(t *testing.T) {
 	ordered := []json.Number{"-1e999999999999999999999", "-2", "-1.5", "-1e-5", "0", "1e-400", "0.3", "0.30000000000000004", "1", "9007199254740992", "9007199254740993", "1e400", "1e99999999999999999999"}
 	for i, a := range ordered {
 		for j, b := range ordered {

@@ -35,7 +35,9 @@ func kill(t *testing.T, db *pgxpool.Pool, code string, n queue.New) int64 {
 }
 
 // The seed's queue had a redrive policy and nothing to look at.
-func TestGet_WhatAPersonNeeds_R42_B16(t *testing.T) {
+//
+// Seed: R42, B16
+func TestGet_WhatAPersonNeeds(t *testing.T) {
 	_, db := queuetest.Open(t)
 	id := kill(t, db, "unknown_type", queue.New{
 		Body: []byte("body"), Path: "/a?x=1&api_key=s3cret&Token=t", CallID: "c",

@@ -70,7 +70,9 @@ func (d dyingTx) Commit(ctx context.Context) error {
 
 // A retry of many survives the end of its worker: each letter becomes a message
 // once, with its id and call id.
-func TestJob_RetrySurvivesAKill_R42(t *testing.T) {
+//
+// Seed: R42
+func TestJob_RetrySurvivesAKill(t *testing.T) {
 	_, db := queuetest.Open(t)
 	const n = 2600
 	many(t, db, n)

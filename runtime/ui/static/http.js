@@ -1,5 +1,5 @@
 // address is that of a path here. Without it, a page that was opened as
-// http://user:password@host/ui/ would ask for an address with the password in it,
+// user:password@host/ui/ would ask for an address with the password in it,
 // which fetch refuses.
 export function address(path) {
   return location.origin + path;

@@ -6,13 +6,14 @@ const section = document.getElementById("photos");
 const drop = document.getElementById("drop");
 const picker = document.getElementById("photo");
 const shots = document.getElementById("shots");
-const blank = document.getElementById("shot").content.firstElementChild;
-const limit = Number(section.dataset.limit);
+const blank = document.getElementById("shot")?.content.firstElementChild;
+const limit = Number(section?.dataset.limit);
 
 const waiting = [];
 let sending = 0;
 
 export function receive() {
+  if (!section) return; // no function makes thumbnails here
   picker.addEventListener("change", () => {
     take(picker.files);
     picker.value = ""; // the same photo may be chosen again

@@ -64,7 +64,7 @@ func cases(t testing.TB) (list []testCase) {
 	return list
 }
 
-func TestCases(t *testing.T) {
+func TestAsl_Cases(t *testing.T) {
 	for _, c := range cases(t) {
 		t.Run(c.Name, func(t *testing.T) {
 			if complaint := c.check(); complaint != "" {

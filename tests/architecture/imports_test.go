@@ -1,4 +1,4 @@
-package law
+package architecture
 
 import (
 	"bufio"
@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// The import law. Test files are exempt: a test may use the real service, or an
+// The import rules. Test files are exempt: a test may use the real service, or an
 // oracle that the code must not carry.
 //
 //	cmd ──▶ everything
@@ -22,7 +22,7 @@ import (
 //	kit/x ──▶ kit, one outside module
 //	template ──▶ the standard library
 
-// importer is what the law looks at: a package and what it imports.
+// importer is what the rules look at: a package and what it imports.
 type importer struct {
 	dir     string
 	imports []string
@@ -43,16 +43,16 @@ func TestImports(t *testing.T) {
 	}
 	families := required(read(t, "go.mod"))
 	for _, dir := range slices.Sorted(maps.Keys(byDir)) {
-		for _, c := range judge(importer{dir, slices.Sorted(maps.Keys(byDir[dir]))}, families) {
+		for _, c := range checkImports(importer{dir, slices.Sorted(maps.Keys(byDir[dir]))}, families) {
 			t.Error(c)
 		}
 	}
 }
 
-// judge gives one complaint for each import that a package may not have.
-func judge(p importer, families []string) (complaints []string) {
+// checkImports gives one complaint for each import that a package may not have.
+func checkImports(p importer, families []string) (complaints []string) {
 	say := func(what, why string) { complaints = append(complaints, p.dir+" imports "+what+": "+why) }
-	room, _, _ := strings.Cut(p.dir, "/")
+	top, _, _ := strings.Cut(p.dir, "/")
 	outside := map[string]bool{}
 	for _, path := range p.imports {
 		own, isOwn := strings.CutPrefix(path, module+"/")
@@ -64,18 +64,18 @@ func judge(p importer, families []string) (complaints []string) {
 			outside[family(path, families)] = true
 		case to == "cmd":
 			say(path, "cmd is where everything is put together, and nothing stands on it. Move what you need into a package of runtime or kit.")
-		case to == "tests" && room != "tests":
+		case to == "tests" && top != "tests":
 			say(path, "tests look at the code, not the other way round. Move what is shared into the package it is about.")
-		case helper(path) && !helper(p.dir) && room != "tests":
+		case helper(path) && !helper(p.dir) && top != "tests":
 			say(path, "a package named …test is for tests; it would be linked into what ships. Import it from a _test.go file.")
 		}
 		if !isOwn {
 			continue
 		}
-		switch room {
+		switch top {
 		case "kit":
 			if to != "kit" {
-				say(path, "kit is copied into every build context and stands on nothing else of the house. Move what you need into kit, or hand it in as a value.")
+				say(path, "kit is copied into every build context and imports nothing else of this module. Move what you need into kit, or hand it in as a value.")
 			}
 		case "functions":
 			if to != "kit" {
@@ -95,19 +95,19 @@ func judge(p importer, families []string) (complaints []string) {
 				say(path, "how functions run is behind an interface, so that a backend can take the place of another. Ask for what you need there.")
 			}
 		case "template":
-			say(path, "the template is pulled without the rest of the house and is built with the standard library alone.")
+			say(path, "the template is pulled without the rest of the repository and is built with the standard library alone.")
 		}
 	}
-	if room == "connectors" {
+	if top == "connectors" {
 		delete(outside, "github.com/jackc/pgx/v5") // what a source tells of is written in the queue's transaction
 	}
 	names := slices.Sorted(maps.Keys(outside))
 	switch {
-	case room == "functions" && len(names) > 0:
+	case top == "functions" && len(names) > 0:
 		say(strings.Join(names, ", "), "a function takes its tools from kit, so that one place decides about each library. Use the kit package, or make one.")
-	case room == "template" && len(names) > 0 && !starter(p.dir):
+	case top == "template" && len(names) > 0 && !starter(p.dir):
 		say(strings.Join(names, ", "), "strangers build with this template, in modules where no such requirement is. Use the standard library.")
-	case (room == "kit" || room == "connectors") && len(names) > 1:
+	case (top == "kit" || top == "connectors") && len(names) > 1:
 		say(strings.Join(names, " and "), "one tool, one weight: a function pays at every cold start for all it links. Split the package so that each part brings one outside module.")
 	}
 	return complaints
@@ -166,8 +166,8 @@ func required(mod []byte) (list []string) {
 	return list
 }
 
-// The law itself must notice.
-func TestImportsAreJudged(t *testing.T) {
+// The test itself is tested.
+func TestImports_AreJudged(t *testing.T) {
 	families := required([]byte("require (\n\tgolang.org/x/image v0.1.0\n\tgolang.org/x/sys v0.1.0\n\tgithub.com/minio/minio-go/v7 v7.1.0 // indirect\n)\nrequire github.com/a/b v1.0.0\n"))
 	for _, c := range []struct {
 		dir, imports string
@@ -196,7 +196,7 @@ func TestImportsAreJudged(t *testing.T) {
 		{"cmd/fnstore", "fnstore/tests/flow", 1},
 		{"tests/flow", "fnstore/cmd/fnstore fnstore/kit/b/btest", 1},
 	} {
-		if got := judge(importer{c.dir, strings.Fields(c.imports)}, families); len(got) != c.complaints {
+		if got := checkImports(importer{c.dir, strings.Fields(c.imports)}, families); len(got) != c.complaints {
 			t.Errorf("%s importing %s: %d complaints, want %d: %q", c.dir, c.imports, len(got), c.complaints, got)
 		}
 	}

@@ -1,4 +1,4 @@
-package law
+package architecture
 
 import (
 	"go/ast"
@@ -11,7 +11,7 @@ import (
 )
 
 // Every package begins with a sentence, in one place.
-func TestPackageDocs(t *testing.T) {
+func TestDocs_PackageDocs(t *testing.T) {
 	code, tests := map[string][]*file{}, map[string][]*file{}
 	for _, f := range goFiles(t) {
 		switch {
@@ -44,7 +44,7 @@ func TestPackageDocs(t *testing.T) {
 		}
 		switch {
 		case len(said) == 0:
-			t.Errorf("%s has no package doc: nobody can learn the house from `go doc`. Begin one file with a sentence on what it does and what it does not know.", dir)
+			t.Errorf("%s has no package doc: nobody can learn the tree from `go doc`. Begin one file with a sentence on what it does and what it does not know.", dir)
 		case len(said) > 1:
 			t.Errorf("%s has a package doc in %s: godoc runs them together. Keep the one that says it best.", dir, strings.Join(said, " and "))
 		}
@@ -60,7 +60,7 @@ var obvious = map[string]bool{
 }
 
 // What a package exports says what it is for.
-func TestExportedNamesAreDocumented(t *testing.T) {
+func TestDocs_ExportedNamesAreDocumented(t *testing.T) {
 	for _, f := range goFiles(t) {
 		if f.isTest() || f.generated() || f.ast.Name.Name == "main" {
 			continue
@@ -119,8 +119,8 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 	}
 }
 
-// The law itself must notice.
-func TestMissingCommentsAreNoticed(t *testing.T) {
+// The test itself is tested.
+func TestDocs_MissingCommentsAreNoticed(t *testing.T) {
 	src := `package p
 const A, b = 1, 2
 // C and D are said.

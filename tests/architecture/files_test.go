@@ -1,4 +1,4 @@
-package law
+package architecture
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 // maxLines is the most a file may have. The habit is a third of it.
 const maxLines = 400
 
-func TestFilesAreShort(t *testing.T) {
+func TestFiles_AreShort(t *testing.T) {
 	for _, f := range goFiles(t) {
 		if n := bytes.Count(f.text, []byte("\n")); n > maxLines && !f.generated() {
 			t.Errorf("%s has %d lines, and %d are the most: it holds more than one idea. Give the second one a file of its own.", f.path, n, maxLines)
@@ -20,7 +20,7 @@ func TestFilesAreShort(t *testing.T) {
 	}
 }
 
-func TestFilesAreFormatted(t *testing.T) {
+func TestFiles_AreFormatted(t *testing.T) {
 	for _, f := range goFiles(t) {
 		want, err := format.Source(f.text)
 		if err != nil || !bytes.Equal(want, f.text) {
@@ -40,7 +40,7 @@ var homes = regexp.MustCompile(`(^|[^A-Za-z0-9_.$}])(/home/[a-z][-a-z0-9]*/[-\w.
 // known are paths that every machine of a kind has.
 var known = regexp.MustCompile(`/home/app/|/root/\.cache|/home/user/fnstore|/root/fnstore`)
 
-func TestNothingIsPutOff(t *testing.T) {
+func TestFiles_NothingIsPutOff(t *testing.T) {
 	for _, f := range prose(t) {
 		for i, line := range strings.Split(string(f.text), "\n") {
 			if word := later.FindString(line); word != "" {
@@ -50,7 +50,7 @@ func TestNothingIsPutOff(t *testing.T) {
 	}
 }
 
-func TestNoPathOfOneMachine(t *testing.T) {
+func TestFiles_NoPathOfOneMachine(t *testing.T) {
 	for _, f := range prose(t) {
 		for i, line := range strings.Split(string(f.text), "\n") {
 			if m := homes.FindString(known.ReplaceAllString(line, "")); m != "" {
@@ -60,7 +60,7 @@ func TestNoPathOfOneMachine(t *testing.T) {
 	}
 }
 
-func TestNoBuiltFiles(t *testing.T) {
+func TestFiles_NoBuiltFiles(t *testing.T) {
 	for _, f := range files(t) {
 		if !f.testdata() && (bytes.HasPrefix(f.text, []byte("\x7fELF")) || strings.HasSuffix(f.path, ".test") || strings.HasSuffix(f.path, ".prof")) {
 			t.Errorf("%s was built here: it is nobody's source. Remove it; programs belong in bin/.", f.path)
@@ -82,7 +82,7 @@ func prose(t *testing.T) (list []*file) {
 // A test that is skipped says nothing, and a green run full of them says it
 // loudly. Skipping is for a machine that lacks something, and never in CI; so
 // the function that skips asks for CI, or for what only another user can do.
-func TestSkipsAskForCI(t *testing.T) {
+func TestFiles_SkipsAskForCI(t *testing.T) {
 	for _, f := range goFiles(t) {
 		for _, d := range f.ast.Decls {
 			fn, ok := d.(*ast.FuncDecl)
@@ -131,8 +131,8 @@ func isCall(c *ast.CallExpr, pkg, name, arg string) bool {
 	return ok && lit.Value == arg
 }
 
-// The laws of this file must notice.
-func TestWordsAndPathsAreNoticed(t *testing.T) {
+// The tests of this file are tested.
+func TestFiles_WordsAndPathsAreNoticed(t *testing.T) {
 	for line, want := range map[string]bool{
 		"// TO" + "DO: later": true, "mktemp x.XXXXXX": false, "a todo list": false,
 	} {

@@ -1,4 +1,4 @@
-package law
+package architecture
 
 import (
 	"path/filepath"
@@ -12,7 +12,7 @@ import (
 // maxFunctions is the cap of faasd CE, so that one stack file goes everywhere.
 const maxFunctions = 15
 
-// stack is what the laws look at in stack.yml.
+// stack is what the tests look at in stack.yml.
 type stack struct {
 	Functions map[string]struct {
 		Lang        string         `yaml:"lang"`
@@ -46,7 +46,7 @@ func folders(t *testing.T) []string {
 	return list
 }
 
-func TestStackFileNamesEveryFunction(t *testing.T) {
+func TestStack_FileNamesEveryFunction(t *testing.T) {
 	s := readStack(t)
 	for _, name := range folders(t) {
 		if _, ok := s.Functions[name]; !ok {
@@ -74,7 +74,7 @@ func TestStackFileNamesEveryFunction(t *testing.T) {
 	}
 }
 
-func TestOneStackFile(t *testing.T) {
+func TestStack_OneStackFile(t *testing.T) {
 	for _, f := range files(t) {
 		if m, _ := filepath.Match("stack*.y*ml", f.path); m && f.path != "stack.yml" {
 			t.Errorf("%s lies beside stack.yml: faas-cli would take one and a reader the other. Keep stack.yml; --filter and --regex pick from it.", f.path)
@@ -82,7 +82,7 @@ func TestOneStackFile(t *testing.T) {
 	}
 }
 
-func TestEveryFunctionHasItsPages(t *testing.T) {
+func TestStack_EveryFunctionHasItsPages(t *testing.T) {
 	have := map[string]bool{}
 	for _, f := range files(t) {
 		have[f.path] = true
@@ -90,7 +90,7 @@ func TestEveryFunctionHasItsPages(t *testing.T) {
 	for _, name := range folders(t) {
 		dir := "functions/" + name + "/"
 		for page, why := range map[string]string{
-			"handler.go": "every function has its door in the same place",
+			"handler.go": "every function has its handler in the same place",
 			"README.md":  "a caller must learn from it what to send and what can go wrong",
 			"links.txt":  "a function pays at every cold start for what it carries; write it with `make docs`",
 		} {

@@ -1,4 +1,4 @@
-package law
+package architecture
 
 import (
 	"regexp"
@@ -9,7 +9,7 @@ import (
 var named = regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark)[A-Z]\w+`)
 
 // A page that names a test makes a promise with it. The test must be there.
-func TestTestsNamedInPagesExist(t *testing.T) {
+func TestPromises_TestsNamedInPagesExist(t *testing.T) {
 	have := map[string]bool{}
 	for _, h := range holders(t) {
 		have[h.name] = true

@@ -1,4 +1,4 @@
-package law
+package architecture
 
 import (
 	"regexp"
@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// TestGoVersion holds the places together that name Go's version. They are
+// TestVersion_GoVersion holds the places together that name Go's version. They are
 // read by different programs: the go command here, Docker where images are
 // built, and the go command of whoever starts a function from the template.
-func TestGoVersion(t *testing.T) {
+func TestVersion_GoVersion(t *testing.T) {
 	want := minor(t, "go.mod", `(?m)^go (\d+\.\d+)`)
 	for _, place := range []struct{ file, expr string }{
 		{"template/golang-middleware/Dockerfile", `(?m)^ARG GO_VERSION=(\d+\.\d+)`},
