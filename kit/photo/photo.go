@@ -27,9 +27,9 @@ import (
 // it beside them: when it changes, the same file gives other bytes.
 const Engine = "lanczos3-1"
 
-// MaxOutput bounds one thumbnail in pixels. A strip of 10 by 30,000 is a small
+// maxOutputPixels bounds one thumbnail in pixels. A strip of 10 by 30,000 is a small
 // file to decode and would be a very large thumbnail.
-const MaxOutput = 2_000_000
+const maxOutputPixels = 2_000_000
 
 // Thumbnail is one encoded image that holds pixels and nothing else: no Exif,
 // no place, no comment, no colour profile.
@@ -92,7 +92,7 @@ func plan(h raster.Header, widths []int) ([]*job, error) {
 	for i, width := range widths {
 		j := &job{order: i, width: width, w: min(width, w)}
 		j.h = max(1, int((int64(ht)*int64(j.w)+int64(w)/2)/int64(w)))
-		if px := int64(j.w) * int64(j.h); px > MaxOutput {
+		if px := int64(j.w) * int64(j.h); px > maxOutputPixels {
 			return nil, fault.New(fault.TooLarge, "image_too_large",
 				"the image is %dx%d; its %d wide thumbnail would be %dx%d", w, ht, width, j.w, j.h)
 		}

@@ -46,8 +46,8 @@ type Limits struct {
 // decides for formats that spend more than two bytes a pixel.
 var DefaultLimits = Limits{JPEGPixels: 50_000_000, Pixels: 40_000_000, Side: 30_000, Memory: 96 << 20}
 
-// Sniff tells a file's format by its magic bytes.
-func Sniff(file []byte) (Format, bool) {
+// sniff tells a file's format by its magic bytes.
+func sniff(file []byte) (Format, bool) {
 	has := func(magic string) bool { return bytes.HasPrefix(file, []byte(magic)) }
 	switch {
 	case has("\xff\xd8\xff"):
@@ -75,7 +75,7 @@ var inspectors = map[Format]func([]byte) (Header, error){
 // Inspect reads a file's header. Its errors are faults: unsupported_image,
 // image_damaged.
 func Inspect(file []byte) (h Header, err error) {
-	format, ok := Sniff(file)
+	format, ok := sniff(file)
 	if !ok {
 		return Header{}, unsupported("%s", stranger(file))
 	}

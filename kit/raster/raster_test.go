@@ -46,12 +46,12 @@ func files(t testing.TB) map[string][]byte {
 func TestRaster_FormatIsWhatTheBytesSay(t *testing.T) {
 	for name, file := range files(t) {
 		want := map[string]Format{".jpg": JPEG, ".png": PNG, ".webp": WebP, ".bmp": BMP, ".tif": TIFF, "": GIF}[filepath.Ext(name)]
-		if got, ok := Sniff(file); !ok || got != want {
+		if got, ok := sniff(file); !ok || got != want {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
 	for _, b := range [][]byte{nil, phototest.HTML, []byte("RIFF\x04\x00\x00\x00WAVE"), []byte("<svg/>")} {
-		if f, ok := Sniff(b); ok {
+		if f, ok := sniff(b); ok {
 			t.Errorf("%.8q is %q", b, f)
 		}
 	}

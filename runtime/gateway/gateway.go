@@ -50,7 +50,7 @@ type Config struct {
 	Version  string // of fnstore
 	Commit   string // it was built from
 	// Timeout of a call, headers to last byte; 0 means 60 s. A function whose
-	// exec_timeout is longer has that, and Margin.
+	// exec_timeout is longer has that, and timeoutMargin.
 	Timeout time.Duration
 	// MaxInflight bounds the calls of functions under way; 0 means 800. What an
 	// operator asks is not counted, so that it is answered when nothing else is.

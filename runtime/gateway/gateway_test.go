@@ -115,7 +115,7 @@ func TestGateway_AnswersPassThrough(t *testing.T) {
 
 func TestGateway_BodiesAreBounded(t *testing.T) {
 	r := open(t, echo)
-	if res, _ := r.raw(t, fmt.Sprintf("POST /function/echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: %d\r\n\r\n", MaxBody+1)); res.StatusCode != 413 {
+	if res, _ := r.raw(t, fmt.Sprintf("POST /function/echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: %d\r\n\r\n", maxBodyBytes+1)); res.StatusCode != 413 {
 		t.Errorf("a length over the limit: %d", res.StatusCode)
 	}
 }

@@ -16,8 +16,8 @@ const (
 	byGateway         = "proxy"
 )
 
-// MaxBody is the longest body of a call, in bytes. It is streamed, not held.
-const MaxBody = 64 << 20
+// maxBodyBytes is the longest body of a call, in bytes. It is streamed, not held.
+const maxBodyBytes = 64 << 20
 
 // call is one call on its way to a function and back.
 type call struct {
@@ -41,8 +41,8 @@ func (g *Gateway) invoke(w *recorder, r *http.Request, rest string) {
 		fail(w, r, err)
 		return
 	}
-	if r.ContentLength > MaxBody {
-		fail(w, r, fault.New(fault.TooLarge, "body_too_large", "a call's body may have %d bytes", MaxBody))
+	if r.ContentLength > maxBodyBytes {
+		fail(w, r, fault.New(fault.TooLarge, "body_too_large", "a call's body may have %d bytes", maxBodyBytes))
 		return
 	}
 	if g.inflight.Add(1) > int64(g.cfg.MaxInflight) {

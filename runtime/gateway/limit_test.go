@@ -151,7 +151,7 @@ func TestLimit_AnswersThatNobodyTakesEnd(t *testing.T) {
 func TestLimit_AFunctionsOwnTimeoutWins(t *testing.T) {
 	g := New(Config{Timeout: time.Minute})
 	for v, want := range map[string]time.Duration{
-		"": time.Minute, "10s": time.Minute, "5m": 5*time.Minute + Margin, "300": 5*time.Minute + Margin, "soon": time.Minute, "-1s": time.Minute,
+		"": time.Minute, "10s": time.Minute, "5m": 5*time.Minute + timeoutMargin, "300": 5*time.Minute + timeoutMargin, "soon": time.Minute, "-1s": time.Minute,
 		"0": 0, "0s": 0, // no limit
 	} {
 		if got := g.timeout(map[string]string{"exec_timeout": v}); got != want {

@@ -16,9 +16,9 @@ import (
 // arrive give a second of its patience back.
 const minRate = 1 << 10
 
-// Margin is what the gateway waits longer than a function's own exec_timeout,
+// timeoutMargin is what the gateway waits longer than a function's own exec_timeout,
 // so that it is the function that says so.
-const Margin = 5 * time.Second
+const timeoutMargin = 5 * time.Second
 
 // pace bounds the time that the request's body takes to arrive. Only waiting
 // for the client counts: a function that reads slowly is no fault of its.
@@ -122,5 +122,5 @@ func (g *Gateway) timeout(env map[string]string) time.Duration {
 	if d == 0 {
 		return 0
 	}
-	return max(g.cfg.Timeout, d+Margin)
+	return max(g.cfg.Timeout, d+timeoutMargin)
 }

@@ -64,7 +64,7 @@ func (c *call) request(ctx context.Context) *http.Request {
 	setPath(out.URL, c.path)
 	if in.ContentLength != 0 {
 		out.ContentLength = in.ContentLength
-		out.Body = http.MaxBytesReader(c.w, in.Body, MaxBody)
+		out.Body = http.MaxBytesReader(c.w, in.Body, maxBodyBytes)
 	}
 	if websocket(in) {
 		out.Header["Connection"], out.Header["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}

@@ -20,8 +20,8 @@ import (
 
 // Bounds of what is kept.
 const (
-	MaxLine = 64 << 10 // bytes of one line; a longer one is cut there, and says so
-	MaxFile = 8 << 20  // bytes of a function's file; one older file is kept beside it
+	maxLineBytes = 64 << 10 // bytes of one line; a longer one is cut there, and says so
+	maxFileBytes = 8 << 20  // bytes of a function's file; one older file is kept beside it
 )
 
 // followerLines is how many lines a slow reader may lag behind before it loses some.
@@ -69,7 +69,7 @@ func (s *Store) file(name string) *file {
 // came together are written together.
 func (s *Store) Copy(name, namespace, instance string, r io.Reader) {
 	f := s.file(name)
-	br := bufio.NewReaderSize(r, MaxLine)
+	br := bufio.NewReaderSize(r, maxLineBytes)
 	var batch []logs.Message
 	for {
 		line, err := br.ReadSlice('\n')
@@ -132,7 +132,7 @@ func (f *file) write(lines []byte) {
 	if len(lines) == 0 {
 		return
 	}
-	if f.f != nil && f.size+int64(len(lines)) > MaxFile {
+	if f.f != nil && f.size+int64(len(lines)) > maxFileBytes {
 		_ = f.f.Close()
 		f.f = nil
 		_ = os.Rename(f.path, f.path+".1")

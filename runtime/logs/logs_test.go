@@ -38,17 +38,17 @@ func texts(t *testing.T, s *Store, r logs.Request) (list []string) {
 // Whatever a function writes, its log goes on.
 func TestLogs_NothingStopsALog(t *testing.T) {
 	s := open(t)
-	long := strings.Repeat("x", 3*MaxLine)
+	long := strings.Repeat("x", 3*maxLineBytes)
 	s.Copy("f", "ns", "i", strings.NewReader("plain\r\n"+long+"\n\xff\x00\x1b[31m\"\\\n\nlast without an end"))
 	got := texts(t, s, logs.Request{Name: "f"})
-	if len(got) != 5 || got[0] != "plain" || got[1] != long[:MaxLine]+" [cut: 131072 more bytes]" || got[2] != "\uFFFD\x00\x1b[31m\"\\" || got[3] != "" || got[4] != "last without an end" {
+	if len(got) != 5 || got[0] != "plain" || got[1] != long[:maxLineBytes]+" [cut: 131072 more bytes]" || got[2] != "\uFFFD\x00\x1b[31m\"\\" || got[3] != "" || got[4] != "last without an end" {
 		t.Errorf("%d lines: %.60q", len(got), got)
 	}
 }
 
 // A line is marked where it is cut, and only then.
 func TestCopy_MarksWhereItCuts(t *testing.T) {
-	full := strings.Repeat("x", MaxLine)
+	full := strings.Repeat("x", maxLineBytes)
 	for in, want := range map[string]string{
 		full: full, full + "\n": full, full + "\r\n": full, full[1:] + "\n": full[1:],
 		full + "y":             full + " [cut: 1 more bytes]",
@@ -127,8 +127,8 @@ func TestLogs_FollowersMissNothing(t *testing.T) {
 
 func TestLogs_AFileIsTurnedOver(t *testing.T) {
 	s := open(t)
-	line := strings.Repeat("y", MaxLine)
-	for range 3 * MaxFile / MaxLine {
+	line := strings.Repeat("y", maxLineBytes)
+	for range 3 * maxFileBytes / maxLineBytes {
 		s.WriteLine("f", "ns", "i", line)
 	}
 	s.WriteLine("f", "ns", "i", "newest")
@@ -140,7 +140,7 @@ func TestLogs_AFileIsTurnedOver(t *testing.T) {
 		}
 		size += info.Size()
 	}
-	if size > 2*MaxFile {
+	if size > 2*maxFileBytes {
 		t.Errorf("%d bytes are kept", size)
 	}
 	if got := texts(t, s, logs.Request{Name: "f", Tail: 1}); len(got) != 1 || got[0] != "newest" {

@@ -84,7 +84,7 @@ func (f *file) past(r logs.Request) ([]logs.Message, error) {
 			return nil, err
 		}
 		lines := bufio.NewScanner(in)
-		lines.Buffer(nil, 8*MaxLine) // a line may grow when it is escaped
+		lines.Buffer(nil, 8*maxLineBytes) // a line may grow when it is escaped
 		for lines.Scan() {
 			var m logs.Message
 			if json.Unmarshal(lines.Bytes(), &m) != nil || !wanted(r, m) {

@@ -12,8 +12,8 @@ import (
 	"fnstore/kit/fault"
 )
 
-// MaxPrevious is how many deployments before the current one are kept.
-const MaxPrevious = 5
+// maxPreviousVersions is how many deployments before the current one are kept.
+const maxPreviousVersions = 5
 
 // version is a deployment that was.
 type version struct {
@@ -46,7 +46,7 @@ func (r record) previousVersions(next record) []version {
 		past = append(past, version{r.Deployment, r.Digest, r.CreatedAt})
 	}
 	for _, v := range r.Previous {
-		if len(past) < MaxPrevious && !v.same(next.Deployment, next.Digest) {
+		if len(past) < maxPreviousVersions && !v.same(next.Deployment, next.Digest) {
 			past = append(past, v)
 		}
 	}

@@ -31,7 +31,7 @@ func TestRecord_DevSavesAreNoHistory(t *testing.T) {
 	}
 	put("older", false)
 	put("tested", false)
-	for i := range 3 * MaxPrevious {
+	for i := range 3 * maxPreviousVersions {
 		put(fmt.Sprint("save", i), true)
 		if got := history(); !slices.Equal(got, []string{"tested", "older"}) {
 			t.Fatalf("after save %d: %v", i, got)
@@ -48,10 +48,10 @@ func TestRecord_DevSavesAreNoHistory(t *testing.T) {
 	if got := history(); !slices.Equal(got, []string{"next", "older"}) {
 		t.Errorf("after the tested version came back: %v", got)
 	}
-	for i := range MaxPrevious + 2 {
+	for i := range maxPreviousVersions + 2 {
 		put(fmt.Sprint("v", i), false)
 	}
-	if got := history(); len(got) != MaxPrevious || got[0] != "v5" {
+	if got := history(); len(got) != maxPreviousVersions || got[0] != "v5" {
 		t.Errorf("%v", got)
 	}
 }

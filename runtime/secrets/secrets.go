@@ -18,8 +18,8 @@ import (
 	"fnstore/kit/secret"
 )
 
-// MaxSize is the longest value kept, in bytes: what Kubernetes allows.
-const MaxSize = 1 << 20
+// maxSecretBytes is the longest value kept, in bytes: what Kubernetes allows.
+const maxSecretBytes = 1 << 20
 
 // Store is a folder of secrets. Its methods are safe for concurrent use.
 type Store struct {
@@ -134,8 +134,8 @@ func (s *Store) Put(name string, value []byte) error {
 	switch {
 	case len(value) == 0:
 		return fault.New(fault.Invalid, "secret_empty", "the secret %q has no value", name)
-	case len(value) > MaxSize:
-		return fault.New(fault.TooLarge, "secret_too_large", "a secret may have %d bytes", MaxSize)
+	case len(value) > maxSecretBytes:
+		return fault.New(fault.TooLarge, "secret_too_large", "a secret may have %d bytes", maxSecretBytes)
 	}
 	if old, err := os.ReadFile(p); err == nil && string(old) == string(value) {
 		return nil

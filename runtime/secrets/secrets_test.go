@@ -33,7 +33,7 @@ func TestStore_CreateUpdateDelete(t *testing.T) {
 		{func() error { return s.Update("k", []byte("v")) }, fault.NotFound},
 		{func() error { return s.Delete("k") }, fault.NotFound},
 		{func() error { return s.Create("k", nil) }, fault.Invalid},
-		{func() error { return s.Create("k", make([]byte, MaxSize+1)) }, fault.TooLarge},
+		{func() error { return s.Create("k", make([]byte, maxSecretBytes+1)) }, fault.TooLarge},
 		{func() error { return s.Create("k", []byte("v")) }, 0},
 		{func() error { return s.Create("k", []byte("v")) }, fault.Conflict},
 		{func() error { return s.Update("k", []byte("v")) }, 0}, // no change: nobody is told

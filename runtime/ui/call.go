@@ -17,9 +17,9 @@ import (
 
 // Bounds of a call made from the page, in bytes.
 const (
-	MaxCall    = 8 << 20  // of the body: it is held, since the signature covers it
-	MaxAnswer  = 1 << 20  // of the answer; more is cut off, which the page says
-	maxHeaders = 32 << 10 // of the answer's header
+	maxCallBytes   = 8 << 20  // of the body: it is held, since the signature covers it
+	maxAnswerBytes = 1 << 20  // of the answer; more is cut off, which the page says
+	maxHeaders     = 32 << 10 // of the answer's header
 )
 
 // Answer is the header that tells what the function answered: its status and
@@ -54,7 +54,7 @@ func (p *pages) call(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := wire.Body(w, r, MaxCall)
+	body, err := wire.Body(w, r, maxCallBytes)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (p *pages) call(w http.ResponseWriter, r *http.Request) error {
 // relay passes the answer on as it comes, so that a function that talks slowly
 // is seen to talk.
 func relay(w http.ResponseWriter, res *http.Response) error {
-	a := answer{Status: res.StatusCode, Limit: MaxAnswer, Headers: [][]string{}}
+	a := answer{Status: res.StatusCode, Limit: maxAnswerBytes, Headers: [][]string{}}
 	for name, values := range res.Header {
 		for _, v := range values {
 			a.Headers = append(a.Headers, []string{name, v})
@@ -100,7 +100,7 @@ func relay(w http.ResponseWriter, res *http.Response) error {
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	w.WriteHeader(http.StatusOK)
-	if err := flow(w, io.LimitReader(res.Body, MaxAnswer)); err != nil {
+	if err := flow(w, io.LimitReader(res.Body, maxAnswerBytes)); err != nil {
 		panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 	}
 	return nil

@@ -105,10 +105,10 @@ func TestCall_AnswersAreBytesToTheBrowser(t *testing.T) {
 
 func TestCall_LongAnswersAreCut(t *testing.T) {
 	srv := serve(t, gateway(t, func(w http.ResponseWriter, r *http.Request) {
-		_, _ = w.Write(make([]byte, MaxAnswer+100))
+		_, _ = w.Write(make([]byte, maxAnswerBytes+100))
 	}))
 	res, body := send(t, "POST", srv.URL+"/ui/call/hello", nil)
-	if a := read(t, res); len(body) != MaxAnswer || a.Limit != MaxAnswer {
+	if a := read(t, res); len(body) != maxAnswerBytes || a.Limit != maxAnswerBytes {
 		t.Errorf("%d bytes, limit %d", len(body), a.Limit)
 	}
 }
@@ -169,7 +169,7 @@ func TestCalls_ThatCannotBeMade(t *testing.T) {
 		res, body := send(t, "POST", srv.URL+"/ui/call/"+c.at, nil)
 		wantProblem(t, res, body, c.status, c.code)
 	}
-	res, body := send(t, "POST", srv.URL+"/ui/call/hello", strings.NewReader(strings.Repeat("x", MaxCall+1)))
+	res, body := send(t, "POST", srv.URL+"/ui/call/hello", strings.NewReader(strings.Repeat("x", maxCallBytes+1)))
 	wantProblem(t, res, body, 413, "body_too_large")
 
 	srv = serve(t, func(c *Config) {

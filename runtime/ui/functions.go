@@ -71,7 +71,7 @@ func (p *pages) page(w http.ResponseWriter, r *http.Request) error {
 	err = p.assets.page.Execute(&buf, map[string]any{
 		"Functions": list, "Queue": p.Queue != nil, "None": function{State: "asleep"}, "Methods": methods, "Version": p.Version,
 		"Uploads": p.Uploads, "Thumbnails": p.Thumbnails,
-		"MaxPhoto": MaxPhoto, "MaxPhotoMiB": MaxPhoto >> 20, "MaxCall": MaxCall,
+		"MaxPhoto": maxPhotoBytes, "MaxPhotoMiB": maxPhotoBytes >> 20, "MaxCall": maxCallBytes,
 	})
 	if err != nil {
 		return err

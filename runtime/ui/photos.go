@@ -16,9 +16,9 @@ import (
 	"fnstore/kit/wire"
 )
 
-// MaxPhoto is the largest photo that can be put in from the page, in bytes: the
+// maxPhotoBytes is the largest photo that can be put in from the page, in bytes: the
 // largest that thumbnails are made of.
-const MaxPhoto = 32 << 20
+const maxPhotoBytes = 32 << 20
 
 // maxName is the longest key of an object, in bytes (Amazon S3, "Naming objects").
 const maxName = 1024
@@ -57,8 +57,8 @@ func (p *pages) upload(w http.ResponseWriter, r *http.Request) error {
 		return fault.New(fault.Invalid, "length_required", "the request has no Content-Length; send the photo with its length")
 	case r.ContentLength == 0:
 		return fault.New(fault.Invalid, "photo_empty", "the photo is empty")
-	case r.ContentLength > MaxPhoto:
-		return fault.New(fault.TooLarge, "photo_too_large", "the photo has %d bytes; the limit is %d", r.ContentLength, MaxPhoto)
+	case r.ContentLength > maxPhotoBytes:
+		return fault.New(fault.TooLarge, "photo_too_large", "the photo has %d bytes; the limit is %d", r.ContentLength, maxPhotoBytes)
 	}
 	id := callID(r)
 	body := &patient{from: r.Body, conn: http.NewResponseController(w)}

@@ -126,7 +126,7 @@ func TestPhotos_ThatAreNotTaken(t *testing.T) {
 		"a C1 control":   {"?name=a%C2%85b", 1, 400, "bad_name"},
 		"not UTF-8":      {"?name=%ff", 1, 400, "bad_name"},
 		"nothing in it":  {"?name=a", 0, 400, "photo_empty"},
-		"too much in it": {"?name=a", MaxPhoto + 1, 413, "photo_too_large"},
+		"too much in it": {"?name=a", maxPhotoBytes + 1, 413, "photo_too_large"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			// A recorder, since a server may cut off who sends too much.
