@@ -85,7 +85,7 @@ vuln: ## known vulnerabilities of what is linked; fails when the database cannot
 docs: ## write the generated pages anew
 	@$(GO) test -count=1 ./template/golang-middleware/server -run '^TestCopiesAreEqual$$' -update >/dev/null && \
 	$(GO) test -count=1 ./runtime/objects -run '^TestOperations_Page$$' -args -update >/dev/null && \
-	$(GO) test -count=1 ./tests/architecture -run '^(TestLinks|TestSeed_Page|TestSettingsPage|TestErrorsPage)$$' -update >/dev/null || \
+	$(GO) test -count=1 ./tests/architecture -run '^(TestLinks|TestSeed_Page|TestSettings_Page|TestErrors_Page)$$' -update >/dev/null || \
 		{ echo 'the pages could not be made; go test ./tests/architecture says why'; exit 1; }
 
 bench: ## every figure beside its target, measured in one run, with one table at the end (ONLY=server,wake)

@@ -143,7 +143,8 @@ func detach(ctx context.Context, s *settings, out io.Writer) error {
 		return err
 	}
 	child := exec.Command(self, append([]string{"up"}, s.flags()...)...)
-	child.Env = append(os.Environ(), readyFD+"=3", "FNSTORE_STATE="+s.State)
+	child.Env = append(os.Environ(), readyFD+"=3", "FNSTORE_STATE="+s.State,
+		"FNSTORE_CALLBACK_HOSTS="+s.CallbackHosts, "FNSTORE_DEADLETTER_NOTIFY="+s.DeadNotify)
 	child.Stdout, child.Stderr = printed, printed
 	child.ExtraFiles = []*os.File{tell}
 	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

@@ -16,8 +16,8 @@ import (
 // coded is one place that answers with a stable error code.
 type coded struct{ code, status, sentence, dir string }
 
-// TestErrorsPage makes docs/errors.md of every code in the tree.
-func TestErrorsPage(t *testing.T) {
+// TestErrors_Page makes docs/errors.md of every code in the tree.
+func TestErrors_Page(t *testing.T) {
 	answers, letters := codes(t)
 	var b strings.Builder
 	b.WriteString("# Error codes\n\n" +
