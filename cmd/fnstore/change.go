@@ -11,56 +11,56 @@ import (
 	"fnstore/runtime/provider"
 )
 
-// changes tells those who have to know that functions were deployed, removed or
+// changes notifies its subscribers when functions are deployed, removed or
 // rolled back. The zero value is ready.
 type changes struct {
-	mu   sync.Mutex
-	hear []func()
+	mu          sync.Mutex
+	subscribers []func()
 }
 
-// tell adds f, which must not wait.
-func (c *changes) tell(f func()) {
+// subscribe adds f, which must not wait.
+func (c *changes) subscribe(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.hear = append(c.hear, f)
+	c.subscribers = append(c.subscribers, f)
 }
 
-func (c *changes) happened() {
+func (c *changes) notify() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, f := range c.hear {
+	for _, f := range c.subscribers {
 		f()
 	}
 }
 
-// changing is a provider whose changes are told.
-type changing struct {
+// notifyingProvider is a provider that notifies of its changes.
+type notifyingProvider struct {
 	*provider.Provider
 	changes *changes
 }
 
-func (p changing) Deploy(ctx context.Context, d types.FunctionDeployment) error {
-	return p.told(p.Provider.Deploy(ctx, d))
+func (p notifyingProvider) Deploy(ctx context.Context, d types.FunctionDeployment) error {
+	return p.notifyUnless(p.Provider.Deploy(ctx, d))
 }
 
-func (p changing) Delete(ctx context.Context, name string) error {
-	return p.told(p.Provider.Delete(ctx, name))
+func (p notifyingProvider) Delete(ctx context.Context, name string) error {
+	return p.notifyUnless(p.Provider.Delete(ctx, name))
 }
 
-func (p changing) told(err error) error {
+func (p notifyingProvider) notifyUnless(err error) error {
 	if err == nil {
-		p.changes.happened()
+		p.changes.notify()
 	}
 	return err
 }
 
-// telling has routes tell of what they change.
-func (c *changes) telling(routes []gateway.Route) []gateway.Route {
+// withNotify makes routes notify of what they change.
+func (c *changes) withNotify(routes []gateway.Route) []gateway.Route {
 	for i, r := range routes {
 		routes[i].Serve = func(w http.ResponseWriter, req *http.Request) error {
 			err := r.Serve(w, req)
 			if err == nil && req.Method != http.MethodGet {
-				c.happened()
+				c.notify()
 			}
 			return err
 		}

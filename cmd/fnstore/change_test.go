@@ -13,10 +13,10 @@ import (
 func TestChanges_AreTold(t *testing.T) {
 	var c changes
 	heard := 0
-	c.tell(func() { heard++ })
-	c.tell(func() { heard++ })
+	c.subscribe(func() { heard++ })
+	c.subscribe(func() { heard++ })
 	var answer error
-	routes := c.telling([]gateway.Route{
+	routes := c.withNotify([]gateway.Route{
 		{Pattern: "GET /a", Serve: func(http.ResponseWriter, *http.Request) error { return answer }},
 		{Pattern: "POST /b", Serve: func(http.ResponseWriter, *http.Request) error { return answer }},
 	})
@@ -33,8 +33,8 @@ func TestChanges_AreTold(t *testing.T) {
 		t.Error("what was refused has not changed anything")
 	}
 	heard = 0
-	p := changing{changes: &c}
-	if p.told(answer) != answer || heard != 0 || p.told(nil) != nil || heard != 2 {
+	p := notifyingProvider{changes: &c}
+	if p.notifyUnless(answer) != answer || heard != 0 || p.notifyUnless(nil) != nil || heard != 2 {
 		t.Errorf("heard %d", heard)
 	}
 }

@@ -109,7 +109,7 @@ func (st *store) deployedFunctions(ctx context.Context) ([]hook.Function, error)
 func (st *store) startConnectors(context.Context) error {
 	c := &connectors{pool: st.pool, functions: st.deployedFunctions, refresh: storeRefresh, bodies: st.bodies, changed: func() <-chan struct{} {
 		ch := make(chan struct{}, 1)
-		st.changes.tell(func() {
+		st.changes.subscribe(func() {
 			select {
 			case ch <- struct{}{}:
 			default:

@@ -37,7 +37,7 @@ func (st *store) startDelivery(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() { d.Run(running); close(done) }()
 	st.onStop(func(context.Context) { stop(); <-done })
-	st.changes.tell(d.Wake) // messages may wait for a function that was not there
+	st.changes.subscribe(d.Wake) // messages may wait for a function that was not there
 	return nil
 }
 

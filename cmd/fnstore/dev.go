@@ -34,7 +34,7 @@ func (cmd devCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
 	}
 	defer d.close()
 	for {
-		seen := d.watched.look()
+		seen := d.watched.snapshot()
 		began := time.Now()
 		switch took, err := d.build(ctx); {
 		case ctx.Err() != nil:
@@ -99,8 +99,8 @@ func (d *devSession) all(ctx context.Context) watch {
 // after it in the other ones.
 func (d *devSession) rewatch(ctx context.Context, seen uint64) uint64 {
 	next := d.all(ctx)
-	mark := next.look()
-	if d.watched.look() != seen {
+	mark := next.snapshot()
+	if d.watched.snapshot() != seen {
 		return seen
 	}
 	d.watched = next
@@ -158,9 +158,9 @@ func (d *devSession) build(ctx context.Context) (time.Duration, error) {
 	return took, d.forget(filepath.Join(d.set.path("unpacked"), strings.TrimPrefix(digest, "sha256:")))
 }
 
-// keptPrograms is how many of the last programs stay on disk: the current one, and
+// maxPrograms is how many of the last programs stay on disk: the current one, and
 // the one before, whose processes may still be ending.
-const keptPrograms = 2
+const maxPrograms = 2
 
 // forget removes programs that are not used any more.
 func (d *devSession) forget(place string) error {
@@ -172,7 +172,7 @@ func (d *devSession) forget(place string) error {
 	}
 	d.placed = append(d.placed, place)
 	var errs []error
-	for len(d.placed) > keptPrograms {
+	for len(d.placed) > maxPrograms {
 		errs = append(errs, os.RemoveAll(d.placed[0]))
 		d.placed = d.placed[1:]
 	}

@@ -16,8 +16,8 @@ import (
 
 type downCmd struct{}
 
-// patience is how long down waits for a store to end by itself.
-const patience = 90 * time.Second
+// stopTimeout is how long down waits for a store to end by itself.
+const stopTimeout = 90 * time.Second
 
 // Run stops the store that runs on the state, and the services of one that was
 // killed.
@@ -59,7 +59,7 @@ func (s *settings) end(ctx context.Context, out io.Writer) (unlock func(), err e
 		return nil, fmt.Errorf("tell the store to stop: %w", err)
 	}
 	fmt.Fprintln(out, "Stopping …")
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
 	for {
 		if unlock, err := lockState(s); !errors.Is(err, errRunning) {

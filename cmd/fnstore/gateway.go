@@ -75,7 +75,7 @@ func (st *store) startGateway(written *logs.Store) error {
 		return err
 	}
 	g = gateway.New(gateway.Config{
-		Provider: changing{st.functions, &st.changes},
+		Provider: notifyingProvider{st.functions, &st.changes},
 		Secrets:  st.vault, Logs: written, User: adminUser, Password: password,
 		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: st.systemRoutes(numbers),
 		Metrics: []prometheus.Collector{queueapi.Collector(numbers, metricsLabel)},
@@ -99,7 +99,7 @@ func (st *store) startGateway(written *logs.Store) error {
 // systemRoutes are the routes below /system that are not OpenFaaS'.
 func (st *store) systemRoutes(numbers *queueapi.Numbers) []gateway.Route {
 	events := eventapi.API{DB: st.pool, Functions: st.deployedFunctions, Changed: func() {
-		st.changes.happened() // connectors look again
+		st.changes.notify() // connectors look again
 		if d := st.delivery.Load(); d != nil {
 			d.Announce()
 		}
@@ -107,5 +107,5 @@ func (st *store) systemRoutes(numbers *queueapi.Numbers) []gateway.Route {
 			slog.Debug("notify the queue", "cause", err)
 		}
 	}}
-	return slices.Concat(st.queueRoutes(numbers), st.changes.telling(versionRoutes(st.functions)), events.Routes())
+	return slices.Concat(st.queueRoutes(numbers), st.changes.withNotify(versionRoutes(st.functions)), events.Routes())
 }

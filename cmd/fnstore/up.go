@@ -25,7 +25,7 @@ const readyFD = "FNSTORE_READY_FD"
 
 // Run runs the store until ctx ends.
 func (cmd upCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
-	tell := readyPipe()
+	readyFile := readyPipe()
 	moved, err := s.openState()
 	if err != nil {
 		return err
@@ -61,9 +61,9 @@ func (cmd upCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
 	st.bars.wait()
 	slog.Info("the store is up", "seconds", time.Since(began).Seconds())
 	st.summary(out, time.Since(began))
-	if tell != nil {
-		_, _ = tell.WriteString("ready\n") // whoever detached us may be gone
-		_ = tell.Close()
+	if readyFile != nil {
+		_, _ = readyFile.WriteString("ready\n") // whoever detached us may be gone
+		_ = readyFile.Close()
 	}
 
 	<-ctx.Done()
@@ -133,7 +133,7 @@ func detach(ctx context.Context, s *settings, out io.Writer) error {
 		return err
 	}
 	defer printed.Close()
-	ready, tell, err := os.Pipe()
+	ready, readyFile, err := os.Pipe()
 	if err != nil {
 		return err
 	}
@@ -146,12 +146,12 @@ func detach(ctx context.Context, s *settings, out io.Writer) error {
 	child.Env = append(os.Environ(), readyFD+"=3", "FNSTORE_STATE="+s.State,
 		"FNSTORE_CALLBACK_HOSTS="+s.CallbackHosts, "FNSTORE_DEADLETTER_NOTIFY="+s.DeadNotify)
 	child.Stdout, child.Stderr = printed, printed
-	child.ExtraFiles = []*os.File{tell}
+	child.ExtraFiles = []*os.File{readyFile}
 	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := child.Start(); err != nil {
 		return err
 	}
-	_ = tell.Close()
+	_ = readyFile.Close()
 
 	said := make(chan bool, 1)
 	go func() {

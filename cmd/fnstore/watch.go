@@ -20,10 +20,10 @@ type watch struct {
 	trees []string // all that is in them, at any depth
 }
 
-const lookEvery = 100 * time.Millisecond
+const pollInterval = 100 * time.Millisecond
 
-// look gives a mark that is another one after a change.
-func (w *watch) look() uint64 {
+// snapshot gives a mark that is another one after a change.
+func (w *watch) snapshot() uint64 {
 	h := fnv.New64a()
 	note := func(path string, info os.FileInfo) {
 		fmt.Fprintln(h, path, info.Size(), info.ModTime().UnixNano())
@@ -60,9 +60,9 @@ func (w *watch) look() uint64 {
 
 // await returns when something differs from what was seen, or ctx ends.
 func (w *watch) await(ctx context.Context, seen uint64) {
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
-	for w.look() == seen {
+	for w.snapshot() == seen {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -25,9 +25,9 @@ func TestWatch_SeesSaves(t *testing.T) {
 	w := watch{dirs: []string{dir}, files: []string{stack}}
 	changes := func(what string, want bool, change func()) {
 		t.Helper()
-		seen := w.look()
+		seen := w.snapshot()
 		change()
-		if got := w.look() != seen; got != want {
+		if got := w.snapshot() != seen; got != want {
 			t.Errorf("%s: seen is %v", what, got)
 		}
 	}
@@ -57,8 +57,8 @@ func TestWatch_SeesSaves(t *testing.T) {
 // Waiting ends with the work, and at once when something changed before.
 func TestWatch_Ends(t *testing.T) {
 	w := watch{dirs: []string{t.TempDir()}}
-	w.await(t.Context(), w.look()+1)
+	w.await(t.Context(), w.snapshot()+1)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	w.await(ctx, w.look())
+	w.await(ctx, w.snapshot())
 }

@@ -30,7 +30,7 @@ func TestHandler_OnlyTheEventPlaneMayCall(t *testing.T) {
 	store := new(s3test.Server)
 	store.Add("uploads/p.png", "", phototest.PNG(phototest.Scene(30, 20)))
 	key, body := strings.Repeat("k", 32), event("", "uploads/p.png")
-	knock := func(prepare func(http.Header)) (int, string) {
+	call := func(prepare func(http.Header)) (int, string) {
 		r := httptest.NewRequest("POST", "/", strings.NewReader(body))
 		r.Header.Set("X-Call-Id", "call-1")
 		prepare(r.Header)
@@ -40,7 +40,7 @@ func TestHandler_OnlyTheEventPlaneMayCall(t *testing.T) {
 	}
 	good := func(h http.Header) { caller.Sign(h, key, "POST", "/", []byte(body), time.Now()) }
 
-	if status, said := knock(good); status != 503 || !strings.Contains(said, "no_event_key") {
+	if status, said := call(good); status != 503 || !strings.Contains(said, "no_event_key") {
 		t.Errorf("no key mounted: %d %s", status, said)
 	}
 	mount(caller.Secret, key)
@@ -51,18 +51,18 @@ func TestHandler_OnlyTheEventPlaneMayCall(t *testing.T) {
 		"another path": func(h http.Header) { caller.Sign(h, key, "POST", "/x", []byte(body), time.Now()) },
 		"an old one":   func(h http.Header) { caller.Sign(h, key, "POST", "/", []byte(body), time.Now().Add(-time.Hour)) },
 	} {
-		if status, said := knock(forge); status != 401 || !strings.Contains(said, "unsigned_call") {
+		if status, said := call(forge); status != 401 || !strings.Contains(said, "unsigned_call") {
 			t.Errorf("%s: %d %s", name, status, said)
 		}
 	}
 	if n := len(store.Puts()); n != 0 {
 		t.Fatalf("%d writes for strangers", n)
 	}
-	if status, said := knock(good); status != 503 || !strings.Contains(said, "no_s3_key") {
+	if status, said := call(good); status != 503 || !strings.Contains(said, "no_s3_key") {
 		t.Errorf("no store mounted: %d %s", status, said)
 	}
 	mount(storeSecret, store.Start(t))
-	if status, said := knock(good); status != 200 || !strings.Contains(said, `"status":"made"`) {
+	if status, said := call(good); status != 200 || !strings.Contains(said, `"status":"made"`) {
 		t.Errorf("healed: %d %s", status, said)
 	}
 }

@@ -151,7 +151,7 @@ func (a *api) make(ctx context.Context, c *s3.Client, source s3.Info) ([]photo.T
 	}
 	ctx, cancel := context.WithTimeout(ctx, maxMake)
 	defer cancel()
-	return photo.Make(ctx, file, widths, raster.Default)
+	return photo.Make(ctx, file, widths, raster.DefaultLimits)
 }
 
 func (a *api) write(ctx context.Context, c *s3.Client, source s3.Info, made []photo.Thumbnail) ([]thumbnail, error) {

@@ -39,7 +39,7 @@ func straight(file []byte, widths []int) ([][]byte, error) {
 }
 
 func ours(file []byte, widths []int) ([][]byte, error) {
-	made, err := Make(context.Background(), file, widths, raster.Default)
+	made, err := Make(context.Background(), file, widths, raster.DefaultLimits)
 	var out [][]byte
 	for _, th := range made {
 		out = append(out, th.Bytes)

@@ -20,7 +20,7 @@ var three = []int{100, 200, 400}
 
 func thumbs(t *testing.T, file []byte, widths ...int) []Thumbnail {
 	t.Helper()
-	made, err := Make(context.Background(), file, widths, raster.Default)
+	made, err := Make(context.Background(), file, widths, raster.DefaultLimits)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func TestRefuse_RefusalsSayWhy(t *testing.T) {
 		"claimed, no data":    {phototest.ClaimedPNG(1000, 1000), "image_damaged"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Make(context.Background(), c.file, three, raster.Default)
+			_, err := Make(context.Background(), c.file, three, raster.DefaultLimits)
 			var f *fault.Error
 			if !errors.As(err, &f) || f.Code != c.code || f.Kind.Retriable() || f.Detail == "" {
 				t.Fatalf("%v (%+v), want a permanent %s", err, f, c.code)
@@ -85,7 +85,7 @@ func TestRefuse_WhatFollowsTheImageIsGone(t *testing.T) {
 func TestRefuse_ATimeLimitEndsTheWork(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := Make(ctx, phototest.Phone(300, 200, 1), three, raster.Default)
+	_, err := Make(ctx, phototest.Phone(300, 200, 1), three, raster.DefaultLimits)
 	if f := fault.Of(err); f.Code != "image_timeout" || !f.Kind.Retriable() {
 		t.Errorf("%v, want a retriable image_timeout", err)
 	}
@@ -100,7 +100,7 @@ func TestRefuse_RefusingABombIsCheap(t *testing.T) {
 	bomb := phototest.ClaimedPNG(50_000, 50_000)
 	runtime.ReadMemStats(&before)
 	for range 10 {
-		if _, err := Make(context.Background(), bomb, three, raster.Default); err == nil ||
+		if _, err := Make(context.Background(), bomb, three, raster.DefaultLimits); err == nil ||
 			!strings.Contains(err.Error(), "50000x50000") {
 			t.Fatal(err)
 		}

@@ -41,10 +41,10 @@ type Limits struct {
 	Memory     int64 // the file, its pixels and the decoder's own tables, in bytes
 }
 
-// Default suits a process of 128 MiB that decodes one image at a time. The
+// DefaultLimits suits a process of 128 MiB that decodes one image at a time. The
 // pixel limits are those of widely used image proxies (50 MP); memory is what
 // decides for formats that spend more than two bytes a pixel.
-var Default = Limits{JPEGPixels: 50_000_000, Pixels: 40_000_000, Side: 30_000, Memory: 96 << 20}
+var DefaultLimits = Limits{JPEGPixels: 50_000_000, Pixels: 40_000_000, Side: 30_000, Memory: 96 << 20}
 
 // Sniff tells a file's format by its magic bytes.
 func Sniff(file []byte) (Format, bool) {

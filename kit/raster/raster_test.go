@@ -73,7 +73,7 @@ func TestRaster_MemoryIsKnownBeforehand(t *testing.T) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, h, err := Decode(context.Background(), file, Default)
+		_, h, err := Decode(context.Background(), file, DefaultLimits)
 		runtime.ReadMemStats(&after)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -104,7 +104,7 @@ func TestRaster_Limits(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := Default.Check(Header{Format: GIF, Width: 65535, Height: 65535}, 1); err == nil {
+	if err := DefaultLimits.Check(Header{Format: GIF, Width: 65535, Height: 65535}, 1); err == nil {
 		t.Error("65535x65535 passed")
 	}
 }
@@ -146,7 +146,7 @@ func TestRaster_WebPBombs(t *testing.T) {
 		"animated":             {files(t)["animated.webp"], "unsupported_image"},
 		"header and then none": {webpFile("VP8L\x05\x00\x00\x00\x2f\xff\x00\x00\x00\x00"), "image_damaged"},
 	} {
-		_, _, err := Decode(context.Background(), c.file, Default)
+		_, _, err := Decode(context.Background(), c.file, DefaultLimits)
 		if f := fault.Of(err); f.Code != c.code {
 			t.Errorf("%s: %v, want %s", name, err, c.code)
 		}
@@ -162,7 +162,7 @@ func TestRaster_TheFuseBlows(t *testing.T) {
 	if err := tiff.Encode(&b, image.NewRGBA(image.Rect(0, 0, 2000, 2000)), &tiff.Options{Compression: tiff.Deflate}); err != nil {
 		t.Fatal(err)
 	}
-	l := Default
+	l := DefaultLimits
 	if _, _, err := Decode(context.Background(), b.Bytes(), l); err != nil {
 		t.Fatalf("with enough memory: %v", err)
 	}
@@ -181,7 +181,7 @@ func TestRaster_AFirstFrameThatDoesNotFillTheScreen(t *testing.T) {
 	}
 	file := phototest.GIF(part)
 	file[6], file[8] = 40, 30 // the screen
-	m, h, err := Decode(context.Background(), file, Default)
+	m, h, err := Decode(context.Background(), file, DefaultLimits)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,8 +65,8 @@ func (p *program) create(ctx context.Context) (string, error) {
 	return p.b.engine.create(ctx, name, p.b.form(p.spec, p.image, img.Config.Env))
 }
 
-// Seat makes a place.
-func (p *program) Seat(id string) (provider.Seat, error) {
+// Supervisor makes a supervisor, which creates its container when it starts one.
+func (p *program) Supervisor(id string) (provider.Supervisor, error) {
 	return &supervisor{p: p, id: id, changed: make(chan struct{})}, nil
 }
 

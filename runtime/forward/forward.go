@@ -50,24 +50,6 @@ func ToSocket(path string) *Server {
 	})
 }
 
-// Begun is a round trip whose request was written to the connection beforehand.
-func (s *Server) Begun(over net.Conn) http.RoundTripper { return &begun{s, over} }
-
-type begun struct {
-	s    *Server
-	over net.Conn
-}
-
-// RoundTrip reads the answer. What r has for a body was sent.
-func (b *begun) RoundTrip(r *http.Request) (*http.Response, error) {
-	closeBody(r)
-	c := &conn{Conn: b.over, s: b.s}
-	return c.finish(r, func() (*sending, *http.Response, error) {
-		res, err := c.readHead(r, new(sending))
-		return new(sending), res, err
-	})
-}
-
 // CloseIdleConnections closes what no call uses.
 func (s *Server) CloseIdleConnections() {
 	s.mu.Lock()

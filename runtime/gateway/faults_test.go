@@ -30,7 +30,7 @@ func (r *rig) dial(t *testing.T) *connection {
 	return &connection{c.(*net.TCPConn), bufio.NewReader(c)}
 }
 
-func (c *connection) say(t *testing.T, s string) {
+func (c *connection) writeLine(t *testing.T, s string) {
 	t.Helper()
 	if _, err := io.WriteString(c, s); err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func TestShortBody_IsReadBeforeAReplicaIsAcquired(t *testing.T) {
 			acquired := make(chan struct{}, 1)
 			r.g.cfg.Provider = noticing{r.p, acquired}
 			c := r.dial(t)
-			c.say(t, "POST /function/echo HTTP/1.1\r\nHost: h\r\n"+rest+"fourteen bytes")
+			c.writeLine(t, "POST /function/echo HTTP/1.1\r\nHost: h\r\n"+rest+"fourteen bytes")
 			if strings.HasPrefix(name, "100") {
 				if res, err := http.ReadResponse(c.in, nil); err != nil || res.StatusCode != 100 {
 					t.Fatal(res, err)
@@ -89,7 +89,7 @@ func TestShortBody_IsReadBeforeAReplicaIsAcquired(t *testing.T) {
 			if len(acquired) > 0 {
 				t.Error("a replica was acquired for a body that is not whole")
 			}
-			c.say(t, "!")
+			c.writeLine(t, "!")
 			if _, body := c.hears(t, 200); !strings.Contains(body, "fourteen bytes!") {
 				t.Errorf("%.100q", body)
 			}
@@ -103,10 +103,10 @@ func TestBody_MayBeFollowedByCRLF(t *testing.T) {
 	r := open(t, echo)
 	c := r.dial(t)
 	for range 3 {
-		c.say(t, "POST /function/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody\r\n")
+		c.writeLine(t, "POST /function/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody\r\n")
 		c.hears(t, 200)
 	}
-	c.say(t, "GET /function/echo HTTP/1.1\r\nHost: h\r\n\r\n")
+	c.writeLine(t, "GET /function/echo HTTP/1.1\r\nHost: h\r\n\r\n")
 	c.hears(t, 200)
 }
 
@@ -231,7 +231,7 @@ func TestTrailers_NeedNotBeAnnounced(t *testing.T) {
 			}
 		})
 		c := r.dial(t)
-		c.say(t, "GET /function/echo HTTP/1.1\r\nHost: h\r\n\r\n")
+		c.writeLine(t, "GET /function/echo HTTP/1.1\r\nHost: h\r\n\r\n")
 		res, got := c.hears(t, 200)
 		if got != body || len(res.Trailer) != 2 || res.Trailer.Get("X-Announced") != "1" || res.Trailer.Get("X-Late") != "2" {
 			t.Errorf("%d bytes, %v", len(got), res.Trailer)
@@ -266,7 +266,7 @@ func TestWebSocket_HalfCloseLosesNothing(t *testing.T) {
 	})
 	for path, want := range map[string]string{"/first": "I have said all", "/second": "I have heard last words"} {
 		c := r.dial(t)
-		c.say(t, "GET /function/echo"+path+" HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n")
+		c.writeLine(t, "GET /function/echo"+path+" HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n")
 		if res, err := http.ReadResponse(c.in, nil); err != nil || res.StatusCode != 101 {
 			t.Fatal(res, err)
 		}
@@ -280,7 +280,7 @@ func TestWebSocket_HalfCloseLosesNothing(t *testing.T) {
 			}
 			want = ""
 		}
-		c.say(t, "last words")
+		c.writeLine(t, "last words")
 		_ = c.CloseWrite()
 		if got, err := io.ReadAll(c.in); err != nil || string(got) != want {
 			t.Errorf("%s: %q %v", path, got, err)

@@ -55,9 +55,9 @@ type Config struct {
 	// MaxInflight bounds the calls of functions under way; 0 means 800. What an
 	// operator asks is not counted, so that it is answered when nothing else is.
 	MaxInflight int
-	// Patience is how long the pauses of a request's body may be in all; 0 means
+	// BodyStall is how long the pauses of a request's body may be in all; 0 means
 	// DefaultStall.
-	Patience time.Duration
+	BodyStall time.Duration
 	// Scheme is how the client sent a request, "http" or "https"; nil means as it
 	// arrived here.
 	Scheme func(*http.Request) string
@@ -97,8 +97,8 @@ func New(cfg Config) *Gateway {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 60 * time.Second
 	}
-	if cfg.Patience == 0 {
-		cfg.Patience = DefaultStall
+	if cfg.BodyStall == 0 {
+		cfg.BodyStall = DefaultStall
 	}
 	if cfg.Scheme == nil {
 		cfg.Scheme = scheme

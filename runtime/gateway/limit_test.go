@@ -94,7 +94,7 @@ func TestLimit_CallsOverTheBoundAreShed(t *testing.T) {
 // A body that trickles is cut off; a function that takes its time is not.
 func TestLimit_BodiesThatTrickleAreCutOff(t *testing.T) {
 	r := open(t, echo)
-	r.g.cfg.Patience = 50 * time.Millisecond
+	r.g.cfg.BodyStall = 50 * time.Millisecond
 	for _, path := range []string{"/function/echo", "/async-function/echo"} {
 		r.queued(nil)
 		res, body := r.raw(t, "POST "+path+" HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nonly this")
@@ -110,7 +110,7 @@ func TestLimit_BodiesThatTrickleAreCutOff(t *testing.T) {
 		<-arrived
 		echo(w, req)
 	})
-	r.g.cfg.Patience = 50 * time.Millisecond
+	r.g.cfg.BodyStall = 50 * time.Millisecond
 	c, err := net.Dial("tcp", r.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +144,7 @@ func TestLimit_AnswersThatNobodyTakesEnd(t *testing.T) {
 			}
 		}
 	})
-	r.dial(t).say(t, "GET /function/echo HTTP/1.1\r\nHost: h\r\n\r\n")
+	r.dial(t).writeLine(t, "GET /function/echo HTTP/1.1\r\nHost: h\r\n\r\n")
 	within(t, "the end of what the function writes", over)
 }
 

@@ -76,7 +76,7 @@ func TestOperator_SystemSpeaksAsClientsExpect(t *testing.T) {
 func TestOperator_LogsAreLinesOfJSON(t *testing.T) {
 	r := open(t, echo)
 	for i := range 5 {
-		r.logs.Say("echo", Namespace, "i-1", fmt.Sprint("line ", i))
+		r.logs.WriteLine("echo", Namespace, "i-1", fmt.Sprint("line ", i))
 	}
 	res, body := r.do(t, "GET", "/system/logs?name=echo&tail=2&follow=0", "", true)
 	if res.Header.Get("Content-Type") != "application/x-ndjson" || strings.Count(body, "\n") != 2 || !strings.Contains(body, "line 4") {
@@ -96,7 +96,7 @@ func TestOperator_LogsAreLinesOfJSON(t *testing.T) {
 	defer follow.Body.Close()
 	lines := bufio.NewScanner(follow.Body)
 	lines.Scan()
-	r.logs.Say("echo", Namespace, "i-1", "live \x1b[31m\"\n")
+	r.logs.WriteLine("echo", Namespace, "i-1", "live \x1b[31m\"\n")
 	if !lines.Scan() || !strings.Contains(lines.Text(), `live`) {
 		t.Errorf("followed %q", lines.Text())
 	}

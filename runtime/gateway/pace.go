@@ -27,7 +27,7 @@ func (g *Gateway) pace(w http.ResponseWriter, r *http.Request) *paced {
 	if r.ContentLength == 0 {
 		return nil
 	}
-	p := &paced{ReadCloser: r.Body, conn: http.NewResponseController(w), left: g.cfg.Patience, most: g.cfg.Patience}
+	p := &paced{ReadCloser: r.Body, conn: http.NewResponseController(w), left: g.cfg.BodyStall, most: g.cfg.BodyStall}
 	r.Body = p
 	return p
 }

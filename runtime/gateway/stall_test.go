@@ -20,7 +20,7 @@ func TestStall_ASlowReaderIsNotCut(t *testing.T) {
 	r := stalling(t, stall, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(whole) })
 	c := r.dial(t)
 	_ = c.SetReadBuffer(64 << 10) // or the kernel takes most of it at once
-	c.say(t, "GET /function/echo HTTP/1.1\r\nHost: h\r\n\r\n")
+	c.writeLine(t, "GET /function/echo HTTP/1.1\r\nHost: h\r\n\r\n")
 	res, err := http.ReadResponse(c.in, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -103,7 +103,7 @@ func TestSystem_ThereIsOneNamespace(t *testing.T) {
 func TestSystem_LogsOfOneCall(t *testing.T) {
 	r := open(t, echo)
 	for _, line := range []string{`{"call_id":"a-1","n":1}`, `{"call_id":"b-2"}`, `{"call_id":"a-1","n":2}`, "a plain line", `{"call_id":"a-1","n":3}`} {
-		r.logs.Say("echo", Namespace, "i-1", line)
+		r.logs.WriteLine("echo", Namespace, "i-1", line)
 	}
 	_, body := r.do(t, "GET", "/system/logs?name=echo&call_id=a-1", "", true)
 	if strings.Count(body, "\n") != 3 || strings.Contains(body, "b-2") {

@@ -98,8 +98,8 @@ func (s *Store) Copy(name, namespace, instance string, r io.Reader) {
 	}
 }
 
-// Say appends a line of the runtime's own.
-func (s *Store) Say(name, namespace, instance, text string) {
+// WriteLine appends a line of the runtime's own.
+func (s *Store) WriteLine(name, namespace, instance, text string) {
 	s.file(name).append([]logs.Message{{Name: name, Namespace: namespace, Instance: instance, Timestamp: time.Now().UTC(), Text: text}})
 }
 

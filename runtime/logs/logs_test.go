@@ -68,9 +68,9 @@ func TestCopy_MarksWhereItCuts(t *testing.T) {
 func TestLogs_QueriesNarrow(t *testing.T) {
 	s := open(t)
 	for i := range 10 {
-		s.Say("f", "ns", fmt.Sprint("i-", i%2), fmt.Sprint(i))
+		s.WriteLine("f", "ns", fmt.Sprint("i-", i%2), fmt.Sprint(i))
 	}
-	s.Say("g", "ns", "i", "another's")
+	s.WriteLine("g", "ns", "i", "another's")
 	if got := texts(t, s, logs.Request{Name: "f", Tail: 3}); strings.Join(got, "") != "789" {
 		t.Errorf("tail %v", got)
 	}
@@ -92,7 +92,7 @@ func TestLogs_FollowersMissNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var writers sync.WaitGroup
 	for range 3 {
-		s.Say("f", "ns", "i", "before")
+		s.WriteLine("f", "ns", "i", "before")
 	}
 	ch, err := s.Query(ctx, logs.Request{Name: "f", Follow: true})
 	if err != nil {
@@ -101,7 +101,7 @@ func TestLogs_FollowersMissNothing(t *testing.T) {
 	for range 4 {
 		writers.Go(func() {
 			for range 50 {
-				s.Say("f", "ns", "i", "after")
+				s.WriteLine("f", "ns", "i", "after")
 			}
 		})
 	}
@@ -129,9 +129,9 @@ func TestLogs_AFileIsTurnedOver(t *testing.T) {
 	s := open(t)
 	line := strings.Repeat("y", MaxLine)
 	for range 3 * MaxFile / MaxLine {
-		s.Say("f", "ns", "i", line)
+		s.WriteLine("f", "ns", "i", line)
 	}
-	s.Say("f", "ns", "i", "newest")
+	s.WriteLine("f", "ns", "i", "newest")
 	var size int64
 	for _, name := range []string{"f.ndjson", "f.ndjson.1"} {
 		info, err := os.Stat(filepath.Join(s.dir, name))
@@ -155,7 +155,7 @@ func TestLogs_AFileIsTurnedOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = f.Close()
-	s.Say("f", "ns", "i", "after")
+	s.WriteLine("f", "ns", "i", "after")
 	if got := texts(t, s, logs.Request{Name: "f", Tail: 2}); strings.Join(got, " ") != "newest after" {
 		t.Errorf("%.60q", got)
 	}
@@ -209,7 +209,7 @@ func TestLogs_AFollowerHearsOfTheNextOfTheName(t *testing.T) {
 	if err := s.Remove("f"); err != nil {
 		t.Fatal(err)
 	}
-	s.Say("f", "ns", "i", "another")
+	s.WriteLine("f", "ns", "i", "another")
 	if m := <-ch; m.Text != "another" {
 		t.Errorf("heard %q", m.Text)
 	}

@@ -154,7 +154,7 @@ func TestListener_FullQueueIsNoObstacle(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer program.Close()
-	seat, err := program.Seat("f-1")
+	seat, err := program.Supervisor("f-1")
 	if err != nil {
 		t.Fatal(err)
 	}

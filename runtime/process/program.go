@@ -28,8 +28,8 @@ func (p *program) Refresh() error {
 	return p.b.cfg.Secrets.Project(p.secrets(), p.spec.Deployment.Secrets, p.spec.Owner())
 }
 
-// Seat makes the listener that its processes will accept on.
-func (p *program) Seat(id string) (provider.Seat, error) {
+// Supervisor makes the listener that its processes will accept on.
+func (p *program) Supervisor(id string) (provider.Supervisor, error) {
 	return newListener(p, id)
 }
 

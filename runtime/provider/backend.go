@@ -56,18 +56,18 @@ func (s Spec) Owner() int {
 
 // Program is a version that is ready to be started.
 type Program interface {
-	// Seat makes a place for replicas, one at a time. The id is unique on this
-	// machine.
-	Seat(id string) (Seat, error)
+	// Supervisor makes a supervisor of replicas, which run one at a time. The id is
+	// unique on this machine.
+	Supervisor(id string) (Supervisor, error)
 	// Refresh lays the secrets out again, since one of them has changed.
 	Refresh() error
-	// Close is called when every seat is closed.
+	// Close is called when every supervisor is closed.
 	Close()
 }
 
-// Seat is the place of one replica at a time, and outlives it. What can outlive
-// a replica, such as the socket that calls wait at, belongs to the seat.
-type Seat interface {
+// Supervisor starts one replica at a time and outlives it. It owns what outlives a
+// replica, such as the listener socket that calls queue at.
+type Supervisor interface {
 	// Start starts a replica; it need not be ready. It is not called again
 	// before that one has exited.
 	Start(ctx context.Context) (Replica, error)

@@ -33,18 +33,18 @@ type function struct {
 	waits atomic.Bool   // a call waits for a place in a replica
 	freed chan struct{} // tells it that there may be one
 
-	mu      sync.Mutex
-	rec     record
-	scaler  scaler
-	changed chan struct{}  // closed, and made anew, when readiness may have changed
-	hurry   chan struct{}  // closed when the function is: calls that run get no more than the default time
-	old     sync.WaitGroup // releases that are being stopped
-	trouble string         // why nothing runs, when nothing can
-	closed  bool
+	mu         sync.Mutex
+	rec        record
+	scaler     scaler
+	changed    chan struct{}  // closed, and made anew, when readiness may have changed
+	forceDrain chan struct{}  // closed when the function is: calls that run get no more than the default time
+	old        sync.WaitGroup // releases that are being stopped
+	trouble    string         // why nothing runs, when nothing can
+	closed     bool
 }
 
 func newFunction(p *Provider, rec record) *function {
-	return &function{p: p, rec: rec, changed: make(chan struct{}), hurry: make(chan struct{}), freed: make(chan struct{}, 1)}
+	return &function{p: p, rec: rec, changed: make(chan struct{}), forceDrain: make(chan struct{}), freed: make(chan struct{}, 1)}
 }
 
 func (f *function) recorded() record {
@@ -65,14 +65,16 @@ func (f *function) wakeLocked() {
 	f.changed = make(chan struct{})
 }
 
-// say writes a line of the runtime's own into the function's log.
-func (f *function) say(name, text string) { f.p.cfg.Logs.Say(name, Namespace, "fnstore", text) }
+// writeLine writes a line of the runtime's own into the function's log.
+func (f *function) writeLine(name, text string) {
+	f.p.cfg.Logs.WriteLine(name, Namespace, "fnstore", text)
+}
 
 func (f *function) fail(why string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.trouble = why
-	f.say(f.rec.Deployment.Service, why)
+	f.writeLine(f.rec.Deployment.Service, why)
 }
 
 // runs reports whether the function is this deployment already.
@@ -106,14 +108,14 @@ func (f *function) roll(rec record, img Image) {
 		notes = append(notes, fmt.Sprintf("fprocess %q has no effect: the image's program is the function itself, and starts no other", p))
 	}
 	for _, n := range notes {
-		f.say(name, n)
+		f.writeLine(name, n)
 		slog.Warn("a setting of a function", "function", name, "note", n)
 	}
 	f.scaler = scaler{scaling: s}
 	next, err := newRelease(f, rec, img)
 	if err != nil {
 		f.trouble = err.Error()
-		f.say(name, "not started: "+err.Error())
+		f.writeLine(name, "not started: "+err.Error())
 		return
 	}
 	prev := f.current.Swap(next)
@@ -192,14 +194,14 @@ func (f *function) refreshSecrets(name string) {
 		return
 	}
 	if err := r.program.Refresh(); err != nil {
-		f.say(f.rec.Deployment.Service, fmt.Sprintf("secret %s: %s", name, err))
+		f.writeLine(f.rec.Deployment.Service, fmt.Sprintf("secret %s: %s", name, err))
 	}
 }
 
 func (f *function) close() {
 	f.mu.Lock()
 	if !f.closed {
-		close(f.hurry)
+		close(f.forceDrain)
 	}
 	f.closed = true
 	current := f.current.Swap(nil)

@@ -75,7 +75,7 @@ func (p *Provider) provideAgain(ctx context.Context, f *function, rec record) {
 		return
 	}
 	if err := p.cfg.Needs.Provide(ctx, rec.Deployment, rec.pinned()); err != nil {
-		f.say(rec.Deployment.Service, "started without what it needs: "+err.Error())
+		f.writeLine(rec.Deployment.Service, "started without what it needs: "+err.Error())
 		slog.Warn("a function starts without what it needs", "function", rec.Deployment.Service, "cause", err)
 		return
 	}

@@ -8,10 +8,6 @@ import (
 	"time"
 )
 
-// FirstAsked is the first request that AwaitReady makes, for who sends it
-// beforehand.
-const FirstAsked = "GET " + readyPath + " HTTP/1.1\r\nHost: " + readyHost + "\r\n\r\n"
-
 const (
 	readyHost  = "function"
 	readyPath  = "/_/ready"

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"net/http"
@@ -18,21 +17,6 @@ type to struct{ host string }
 func (t to) RoundTrip(r *http.Request) (*http.Response, error) {
 	r.URL.Host = t.host
 	return http.DefaultTransport.RoundTrip(r)
-}
-
-// What is sent beforehand is what would be asked.
-func TestReady_TheFirstQuestionIsTheFirstAsked(t *testing.T) {
-	asked := make(chan *http.Request, 1)
-	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r }))
-	defer s.Close()
-	if err := AwaitReady(t.Context(), nobody{}, Readiness{StartTimeout: time.Minute}, to{s.Listener.Addr().String()}); err != nil {
-		t.Fatal(err)
-	}
-	r := <-asked
-	first, err := http.ReadRequest(bufio.NewReader(strings.NewReader(FirstAsked)))
-	if err != nil || first.Method != r.Method || first.RequestURI != r.RequestURI || first.ProtoMinor != r.ProtoMinor || first.Host != readyHost {
-		t.Errorf("%+v, %v; want %+v", first, err, r)
-	}
 }
 
 // Nothing but 200 is ready, whatever the way to it.

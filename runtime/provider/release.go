@@ -42,7 +42,7 @@ func newRelease(f *function, rec record, img Image) (*release, error) {
 	}
 	r.program, err = f.p.backend.Prepare(spec)
 	if missing, ok := errors.AsType[*secrets.MissingError](err); ok && r.program != nil {
-		f.say(rec.Deployment.Service, "started all the same: "+missing.Error())
+		f.writeLine(rec.Deployment.Service, "started all the same: "+missing.Error())
 		slog.Warn("a function starts without a secret", "function", rec.Deployment.Service, "cause", missing)
 		err = nil
 	}

@@ -22,7 +22,7 @@ const (
 // for its end: callers who are held for nothing keep room from others.
 const maxRestartWait = 2 * time.Second
 
-// slot keeps a replica in a seat.
+// slot keeps a replica running under a supervisor.
 type slot struct {
 	r      *release
 	id     string
@@ -48,20 +48,20 @@ func short(digest string) string {
 
 // run keeps a replica in the slot until the slot is cancelled.
 func (s *slot) run() {
-	seat, err := s.r.program.Seat(s.id)
+	supervisor, err := s.r.program.Supervisor(s.id)
 	if err != nil {
-		s.say("cannot be started: %s", err)
+		s.writeLine("cannot be started: %s", err)
 		return
 	}
-	defer seat.Close()
+	defer supervisor.Close()
 	for pause := time.Duration(0); s.ctx.Err() == nil; {
 		began := time.Now()
-		served, err := s.once(seat)
+		served, err := s.once(supervisor)
 		if s.ctx.Err() != nil {
 			return
 		}
 		pause = pauseAfter(pause, served, time.Since(began))
-		s.say("%s; starting again in %s", err, pause)
+		s.writeLine("%s; starting again in %s", err, pause)
 		s.next.Store(time.Now().Add(pause).UnixNano())
 		s.r.f.wake()
 		select {
@@ -88,14 +88,14 @@ func pauseAfter(before time.Duration, served bool, lived time.Duration) time.Dur
 	return min(2*before, most)
 }
 
-func (s *slot) say(format string, args ...any) {
-	s.r.f.p.cfg.Logs.Say(s.r.rec.Deployment.Service, Namespace, s.id, fmt.Sprintf(format, args...))
+func (s *slot) writeLine(format string, args ...any) {
+	s.r.f.p.cfg.Logs.WriteLine(s.r.rec.Deployment.Service, Namespace, s.id, fmt.Sprintf(format, args...))
 }
 
 // once runs one replica from its start to its end and says whether it was ready
 // in between and how it ended.
-func (s *slot) once(seat Seat) (served bool, how error) {
-	r, err := seat.Start(s.ctx)
+func (s *slot) once(supervisor Supervisor) (served bool, how error) {
+	r, err := supervisor.Start(s.ctx)
 	if err != nil {
 		return false, fmt.Errorf("cannot start: %w", err)
 	}
@@ -115,7 +115,7 @@ func (s *slot) once(seat Seat) (served bool, how error) {
 	case <-s.ctx.Done():
 		s.live.Store(nil)
 		s.r.f.wake()
-		p.retire(grace(s.r.rec.Deployment.EnvVars), s.r.f.hurry)
+		p.retire(grace(s.r.rec.Deployment.EnvVars), s.r.f.forceDrain)
 		return true, nil
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// oldest is the first Postgres whose initdb and settings we know.
-const oldest = 14
+// minPostgres is the first Postgres whose initdb and settings we know.
+const minPostgres = 14
 
 // postgresBin finds the directory with initdb and postgres: Debian's folders
 // first, the newest one, then the PATH. A major other than 0 asks for that version
@@ -21,7 +21,7 @@ func postgresBin(major int) (string, error) {
 	dirs, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	for _, dir := range dirs {
 		n, err := strconv.Atoi(filepath.Base(filepath.Dir(dir)))
-		if err == nil && n > best && n >= oldest && (major == 0 || n == major) && complete(dir) {
+		if err == nil && n > best && n >= minPostgres && (major == 0 || n == major) && complete(dir) {
 			best, at = n, dir
 		}
 	}
@@ -31,7 +31,7 @@ func postgresBin(major int) (string, error) {
 	if path, err := exec.LookPath("postgres"); err == nil {
 		if path, err = filepath.EvalSymlinks(path); err == nil {
 			n := versionOf(path)
-			if dir := filepath.Dir(path); n >= oldest && (major == 0 || n == major) && complete(dir) {
+			if dir := filepath.Dir(path); n >= minPostgres && (major == 0 || n == major) && complete(dir) {
 				return dir, nil
 			}
 		}
@@ -39,7 +39,7 @@ func postgresBin(major int) (string, error) {
 	if major != 0 {
 		return "", fmt.Errorf("postgres %d, which wrote the data that is here: %w", major, ErrMissing)
 	}
-	return "", fmt.Errorf("postgres %d or newer: %w", oldest, ErrMissing)
+	return "", fmt.Errorf("postgres %d or newer: %w", minPostgres, ErrMissing)
 }
 
 func complete(dir string) bool {

@@ -17,7 +17,7 @@ import (
 // cluster makes the data directory at the first start and returns the binaries
 // that may open it. It is built beside its place and moved there when complete, so
 // a kill in between leaves nothing half made.
-func (r room) cluster(ctx context.Context, password string) (bin string, err error) {
+func (r dataDir) cluster(ctx context.Context, password string) (bin string, err error) {
 	if err := r.folder("log"); err != nil {
 		return "", err
 	}
@@ -67,9 +67,9 @@ func (r room) cluster(ctx context.Context, password string) (bin string, err err
 	return bin, nil
 }
 
-// promises are the settings without which "committed" would not mean durable.
+// requiredSettings are the settings without which "committed" would not mean durable.
 // They can be changed behind our back (ALTER SYSTEM), so they are asked for.
-var promises = map[string]string{
+var requiredSettings = map[string]string{
 	"fsync":               "on",
 	"full_page_writes":    "on",
 	"synchronous_commit":  "on",
@@ -78,8 +78,9 @@ var promises = map[string]string{
 	"password_encryption": "scram-sha-256",
 }
 
-// settle holds the server to its promises and makes the owner's database.
-func settle(ctx context.Context, url string) error {
+// bootstrap verifies the requiredSettings of the server and makes the owner's
+// database.
+func bootstrap(ctx context.Context, url string) error {
 	conn, err := dial(ctx, url)
 	if err != nil {
 		return err
@@ -91,7 +92,7 @@ func settle(ctx context.Context, url string) error {
 	}
 	var name, setting string
 	if _, err := pgx.ForEachRow(rows, []any{&name, &setting}, func() error {
-		if want, ok := promises[name]; ok && setting != want {
+		if want, ok := requiredSettings[name]; ok && setting != want {
 			return fmt.Errorf("%s is %q and must be %q", name, setting, want)
 		}
 		return nil
@@ -111,13 +112,13 @@ func settle(ctx context.Context, url string) error {
 	return nil
 }
 
-// forgetStranger deals with a pid file whose pid belongs to another process by
+// removeStalePidFile deals with a pid file whose pid belongs to another process by
 // now: Postgres would refuse to start for as long as that one lives. Its number is
 // replaced by one that no process can have. The file itself stays, because the
 // shared memory key in it is how Postgres notices backends that still write.
-func (r room) forgetStranger(mark string) error {
+func (r dataDir) removeStalePidFile(mark string) error {
 	pid := r.postmaster()
-	if pid <= 1 || syscall.Kill(pid, 0) != nil || carries(pid, mark, r.who.uid) {
+	if pid <= 1 || syscall.Kill(pid, 0) != nil || hasArgument(pid, mark, r.who.uid) {
 		return nil
 	}
 	root, err := os.OpenRoot(r.path("data"))

@@ -15,7 +15,7 @@ import (
 // Ports are chosen below the range the kernel takes for outgoing connections
 // (ip_local_port_range, 32768 and up by default), so that no passing connection
 // holds ours when the service starts the next time.
-const lowest, highest = 20000, 32000
+const minPort, maxPort = 20000, 32000
 
 // free reports whether a service could listen on the loopback port now.
 func free(port int) bool {
@@ -29,11 +29,11 @@ func free(port int) bool {
 
 func choose() (int, error) {
 	for range 200 {
-		if port := lowest + rand.IntN(highest-lowest); free(port) {
+		if port := minPort + rand.IntN(maxPort-minPort); free(port) {
 			return port, nil
 		}
 	}
-	return 0, fmt.Errorf("no free port found on 127.0.0.1 between %d and %d", lowest, highest)
+	return 0, fmt.Errorf("no free port found on 127.0.0.1 between %d and %d", minPort, maxPort)
 }
 
 var errNobody = errors.New("nobody listens")

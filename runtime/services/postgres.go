@@ -27,12 +27,12 @@ const owner = "fnstore"
 // the private one that still runs in c.Dir, or one that it starts there. The first
 // start makes the cluster, its password, and the database fnstore.
 func StartPostgres(ctx context.Context, c Config) (*Postgres, error) {
-	ctx, cancel := patient(ctx)
+	ctx, cancel := withDefaultTimeout(ctx)
 	defer cancel()
 	if c.External != "" {
 		return externalPostgres(ctx, c)
 	}
-	r, err := enter(c.Dir, c.User, "postgres", "nobody")
+	r, err := openDataDir(c.Dir, c.User, "postgres", "nobody")
 	if err != nil {
 		return nil, err
 	}
@@ -56,18 +56,18 @@ func StartPostgres(ctx context.Context, c Config) (*Postgres, error) {
 			"-c", "config_file="+r.path("postgresql.conf"), "-c", "hba_file="+r.path("pg_hba.conf"))
 	}
 	e.ready = func(ctx context.Context, port int) error {
-		return r.greet(ctx, ownerURL(password, port, "postgres"))
+		return r.verifyCluster(ctx, ownerURL(password, port, "postgres"))
 	}
-	if err := r.forgetStranger(e.mark); err != nil {
+	if err := r.removeStalePidFile(e.mark); err != nil {
 		return nil, err
 	}
-	p, port, adopted, err := e.raise(ctx)
+	p, port, adopted, err := e.startOrAdopt(ctx)
 	if err != nil {
 		return nil, err
 	}
 	u := ownerURL(password, port, owner)
 	pg := &Postgres{instance{engine: e, proc: p, url: u, port: port, adopted: adopted, ping: pingPostgres(u)}}
-	if err := settle(ctx, ownerURL(password, port, "postgres")); err != nil {
+	if err := bootstrap(ctx, ownerURL(password, port, "postgres")); err != nil {
 		if !adopted {
 			err = errors.Join(err, e.halt(ctx, p))
 		}
@@ -77,16 +77,16 @@ func StartPostgres(ctx context.Context, c Config) (*Postgres, error) {
 }
 
 // postgresEngine knows enough of a Postgres to find and stop it.
-func postgresEngine(r room, log *slog.Logger) *engine {
+func postgresEngine(r dataDir, log *slog.Logger) *engine {
 	return &engine{
-		room: r, name: "postgres", log: log,
+		dataDir: r, name: "postgres", log: log,
 		mark: r.path("data"), // the value of -D
 		pid:  r.postmaster,
 		// Backends of a killed postmaster end by themselves, a little later.
 		busy: "shared memory block",
 		// INT is "fast". QUIT is "immediate": no checkpoint, the next start
 		// recovers from the log. TERM would wait for every client to leave.
-		ladder: []rung{{syscall.SIGINT, 30 * time.Second}, {syscall.SIGQUIT, 5 * time.Second}, {syscall.SIGKILL, 5 * time.Second}},
+		stopSequence: []stopStep{{syscall.SIGINT, 30 * time.Second}, {syscall.SIGQUIT, 5 * time.Second}, {syscall.SIGKILL, 5 * time.Second}},
 	}
 }
 
@@ -131,8 +131,8 @@ func pingPostgres(url string) func(context.Context) error {
 	}
 }
 
-// greet succeeds when this very cluster answers at the URL.
-func (r room) greet(ctx context.Context, url string) error {
+// verifyCluster succeeds when this very cluster answers at the URL.
+func (r dataDir) verifyCluster(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	conn, err := dial(ctx, url)
@@ -155,7 +155,7 @@ func (r room) greet(ctx context.Context, url string) error {
 }
 
 // postmaster is the pid in Postgres' own pid file, 0 when there is none.
-func (r room) postmaster() int {
+func (r dataDir) postmaster() int {
 	b, err := os.ReadFile(r.path("data/postmaster.pid"))
 	if err != nil {
 		return 0

@@ -63,7 +63,7 @@ host all all 127.0.0.1/32 scram-sha-256
 
 // configurePostgres writes files that hold no secret and that the server's user
 // may read but not change.
-func (r room) configurePostgres(port int) error {
+func (r dataDir) configurePostgres(port int) error {
 	conf := fmt.Sprintf(postgresConf, quoted(r.path("data/postgresql.conf")), port, quoted(r.path("log")))
 	if err := r.write("postgresql.conf", conf, 0o644); err != nil {
 		return err

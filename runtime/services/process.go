@@ -43,15 +43,15 @@ func find(pid int, mark string, uid uint32) *process {
 		return nil
 	}
 	handle, err := os.FindProcess(pid)
-	if err != nil || !carries(pid, mark, uid) {
+	if err != nil || !hasArgument(pid, mark, uid) {
 		return nil
 	}
 	return &process{pid: pid, mark: mark, uid: uid, os: handle}
 }
 
-// carries looks at the user as well: the pid file is the service's to write, and
+// hasArgument looks at the user as well: the pid file is the service's to write, and
 // we may be root.
-func carries(pid int, mark string, uid uint32) bool {
+func hasArgument(pid int, mark string, uid uint32) bool {
 	dir := "/proc/" + strconv.Itoa(pid)
 	args, err := os.ReadFile(dir + "/cmdline") // empty for a zombie
 	if err != nil || !slices.ContainsFunc(bytes.Split(args, []byte{0}), func(arg []byte) bool {
@@ -80,7 +80,7 @@ func runsAs(dir string, uid uint32) bool {
 
 func (p *process) alive() bool {
 	if p.done == nil {
-		return carries(p.pid, p.mark, p.uid)
+		return hasArgument(p.pid, p.mark, p.uid)
 	}
 	select {
 	case <-p.done:

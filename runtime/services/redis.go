@@ -21,12 +21,12 @@ type Redis struct{ instance }
 // private one that still runs in c.Dir, or one that it starts there. Its owner is
 // the ACL user fnstore; the default user is off.
 func StartRedis(ctx context.Context, c Config) (*Redis, error) {
-	ctx, cancel := patient(ctx)
+	ctx, cancel := withDefaultTimeout(ctx)
 	defer cancel()
 	if c.External != "" {
 		return externalRedis(ctx, c)
 	}
-	r, err := enter(c.Dir, c.User, "redis", "nobody")
+	r, err := openDataDir(c.Dir, c.User, "redis", "nobody")
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +55,8 @@ func StartRedis(ctx context.Context, c Config) (*Redis, error) {
 		cmd.Args[0] = e.mark
 		return cmd
 	}
-	e.ready = func(ctx context.Context, port int) error { return r.knock(ctx, password, port) }
-	p, port, adopted, err := e.raise(ctx)
+	e.ready = func(ctx context.Context, port int) error { return r.verifyServer(ctx, password, port) }
+	p, port, adopted, err := e.startOrAdopt(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -65,12 +65,12 @@ func StartRedis(ctx context.Context, c Config) (*Redis, error) {
 }
 
 // redisEngine knows enough of a Redis to find and stop it.
-func redisEngine(r room, log *slog.Logger) *engine {
+func redisEngine(r dataDir, log *slog.Logger) *engine {
 	return &engine{
-		room: r, name: "redis", log: log,
-		mark:   r.path("redis-server"), // argv[0] is free to choose, and Redis keeps it in its title
-		pid:    r.redisPID,
-		ladder: []rung{{syscall.SIGTERM, 15 * time.Second}, {syscall.SIGKILL, 5 * time.Second}},
+		dataDir: r, name: "redis", log: log,
+		mark:         r.path("redis-server"), // argv[0] is free to choose, and Redis keeps it in its title
+		pid:          r.redisPID,
+		stopSequence: []stopStep{{syscall.SIGTERM, 15 * time.Second}, {syscall.SIGKILL, 5 * time.Second}},
 	}
 }
 
@@ -87,8 +87,8 @@ func externalRedis(ctx context.Context, c Config) (*Redis, error) {
 	return &Redis{instance{url: c.External, ping: ping}}, nil
 }
 
-// once is a client that tries once: waiting and trying again is raise's.
-func once(opt *redis.Options) *redis.Client {
+// singleAttempt is a client that tries once: startOrAdopt waits and tries again.
+func singleAttempt(opt *redis.Options) *redis.Client {
 	opt.MaxRetries, opt.DialerRetries, opt.PoolSize = -1, 1, 1
 	return redis.NewClient(opt)
 }
@@ -103,15 +103,15 @@ func pingRedis(url string) func(context.Context) error {
 		if err != nil {
 			return errors.New("the URL of Redis cannot be read") // the error would quote it
 		}
-		client := once(opt)
+		client := singleAttempt(opt)
 		defer client.Close()
 		return client.Ping(ctx).Err()
 	}
 }
 
-// knock succeeds when this very server answers. Redis is sent the password as it
+// verifyServer succeeds when this very server answers. Redis is sent the password as it
 // is, so whose port it is must be known first.
-func (r room) knock(ctx context.Context, password string, port int) error {
+func (r dataDir) verifyServer(ctx context.Context, password string, port int) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	switch uid, err := listener(port); {
@@ -124,7 +124,7 @@ func (r room) knock(ctx context.Context, password string, port int) error {
 	if err != nil {
 		return err
 	}
-	client := once(opt)
+	client := singleAttempt(opt)
 	defer client.Close()
 	info, err := client.Info(ctx, "server").Result()
 	if err != nil {
@@ -140,7 +140,7 @@ func (r room) knock(ctx context.Context, password string, port int) error {
 }
 
 // redisPID is the pid in Redis' own pid file, 0 when there is none.
-func (r room) redisPID() int {
+func (r dataDir) redisPID() int {
 	b, err := os.ReadFile(r.path("run/redis.pid"))
 	if err != nil {
 		return 0

@@ -40,7 +40,7 @@ hz 5
 // largeLog is when the log starts anew; Redis writes a few lines a day.
 const largeLog = 5 << 20
 
-func (r room) configureRedis(port int, password string, major int) error {
+func (r dataDir) configureRedis(port int, password string, major int) error {
 	if info, err := os.Lstat(r.path("log/redis.log")); err == nil && info.Size() > largeLog {
 		if err := os.Rename(r.path("log/redis.log"), r.path("log/redis.log.1")); err != nil {
 			return fmt.Errorf("put a long log aside: %w", err)

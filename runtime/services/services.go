@@ -26,9 +26,9 @@ import (
 	"time"
 )
 
-// Patience bounds a start when the caller's context has no deadline. A crash
+// DefaultStartTimeout bounds a start when the caller's context has no deadline. A crash
 // recovery of Postgres is what may take long.
-const Patience = 2 * time.Minute
+const DefaultStartTimeout = 2 * time.Minute
 
 // Config says where a service lives. The zero value of all but Dir is good.
 type Config struct {

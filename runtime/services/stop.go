@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// rung is one step of the ladder that stops a service: a signal and how long it
+// stopStep is one step of stopping a service: a signal and how long it
 // is given to work.
-type rung struct {
+type stopStep struct {
 	signal   syscall.Signal
 	patience time.Duration
 }
 
-// stop climbs the ladder until the process is gone. When the context ends it
-// climbs at once, and the last rung keeps its patience.
-func (p *process) stop(ctx context.Context, ladder ...rung) error {
-	for i, r := range ladder {
+// stop takes the steps of the stopSequence until the process is gone. When the
+// context ends it goes on at once, and the last step keeps its time.
+func (p *process) stop(ctx context.Context, stopSequence ...stopStep) error {
+	for i, r := range stopSequence {
 		if !p.alive() {
 			return nil
 		}
@@ -28,7 +28,7 @@ func (p *process) stop(ctx context.Context, ladder ...rung) error {
 			return fmt.Errorf("stop process %d: %w", p.pid, err)
 		}
 		within := ctx
-		if i == len(ladder)-1 {
+		if i == len(stopSequence)-1 {
 			within = context.WithoutCancel(ctx)
 		}
 		within, cancel := context.WithTimeout(within, r.patience)
@@ -42,25 +42,25 @@ func (p *process) stop(ctx context.Context, ladder ...rung) error {
 	return nil
 }
 
-// farewell waits for the children that outlive a service for a moment, such as
+// reapOrphans waits for the children that outlive a service for a moment, such as
 // the one that writes Postgres' log, and ends those that stay. They are known by
 // their working folder: both services live in their data.
-func farewell(ctx context.Context, data string, uid uint32) error {
+func reapOrphans(ctx context.Context, data string, uid uint32) error {
 	within, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	for len(dwellers(data, uid)) > 0 {
+	for len(orphans(data, uid)) > 0 {
 		if !pause(within, 5*time.Millisecond) {
 			break
 		}
 	}
-	left := dwellers(data, uid)
+	left := orphans(data, uid)
 	for _, p := range left {
 		p.Kill()
 	}
 	within, cancel = context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	for len(left) > 0 && pause(within, 5*time.Millisecond) {
-		left = dwellers(data, uid)
+		left = orphans(data, uid)
 	}
 	if len(left) > 0 {
 		return fmt.Errorf("process %d stays in %s", left[0].Pid, data)
@@ -68,8 +68,8 @@ func farewell(ctx context.Context, data string, uid uint32) error {
 	return nil
 }
 
-// dwellers are the user's processes whose working folder is data.
-func dwellers(data string, uid uint32) (found []*os.Process) {
+// orphans are the user's processes whose working folder is data.
+func orphans(data string, uid uint32) (found []*os.Process) {
 	links, _ := filepath.Glob("/proc/[0-9]*/cwd")
 	for _, link := range links {
 		if at, err := os.Readlink(link); err != nil || at != data {

@@ -36,8 +36,8 @@ func stopIn(ctx context.Context, dir string) (name string, err error) {
 	if err != nil {
 		return "", err
 	}
-	r := room{dir, who}
-	ctx, cancel := patient(ctx)
+	r := dataDir{dir, who}
+	ctx, cancel := withDefaultTimeout(ctx)
 	defer cancel()
 	unlock, err := r.lock(ctx)
 	if err != nil {

@@ -14,14 +14,14 @@ const (
 	tailLines = 12
 )
 
-// diary remembers how long the log files were, so that a failed start is
+// logMark is how long the log files were, so that a failed start is
 // explained by its own lines and not by yesterday's.
-type diary struct {
+type logMark struct {
 	skip map[string]int64
 }
 
-func (r room) diary() diary {
-	d := diary{skip: map[string]int64{}}
+func (r dataDir) logMark() logMark {
+	d := logMark{skip: map[string]int64{}}
 	for _, f := range r.logs() {
 		if info, err := os.Lstat(f); err == nil {
 			d.skip[f] = info.Size()
@@ -31,14 +31,14 @@ func (r room) diary() diary {
 	return d
 }
 
-func (r room) logs() []string {
+func (r dataDir) logs() []string {
 	names, _ := filepath.Glob(r.path("log/*.log"))
 	slices.Sort(names)
 	return append([]string{r.path("start.log")}, names...)
 }
 
-// since gives the last lines that were written after the diary was opened.
-func (r room) since(d diary) string {
+// since gives the last lines that were written after the logMark.
+func (r dataDir) since(d logMark) string {
 	var lines []string
 	for _, f := range r.logs() {
 		for line := range strings.Lines(tail(f, d.skip[f])) {

@@ -6,7 +6,7 @@ import (
 
 	"fnstore/tests/chaos/actors"
 	"fnstore/tests/chaos/load"
-	"fnstore/tests/chaos/sloth"
+	"fnstore/tests/chaos/slowclient"
 )
 
 // A thousand clients that are as slow as they can be hold on to one function;
@@ -19,9 +19,9 @@ func TestSlow_ClientsKeepNobodyOut(t *testing.T) {
 	drop(t, name)
 	must(t, stage.Await(name, 1))
 
-	herd := &sloth.Herd{Address: stage.Address(), Path: "/function/" + name}
-	herd.Hold(t.Context(), clients)
-	held := herd.Held()
+	group := &slowclient.Group{Address: stage.Address(), Path: "/function/" + name}
+	group.Hold(t.Context(), clients)
+	held := group.Held()
 	var least int
 	done := make(chan struct{})
 	go func() {
@@ -29,7 +29,7 @@ func TestSlow_ClientsKeepNobodyOut(t *testing.T) {
 		least = clients
 		for range int(length / (100 * time.Millisecond)) {
 			time.Sleep(100 * time.Millisecond) // a sample of how many hold on
-			least = min(least, herd.Held())
+			least = min(least, group.Held())
 		}
 	}()
 	for _, path := range []string{"/function/" + name, "/function/hello"} {
@@ -41,8 +41,8 @@ func TestSlow_ClientsKeepNobodyOut(t *testing.T) {
 		}
 	}
 	<-done
-	herd.End()
-	t.Logf("%s; %d held at first, never less than %d", herd, held, least)
+	group.End()
+	t.Logf("%s; %d held at first, never less than %d", group, held, least)
 	if held < clients*9/10 {
 		t.Errorf("%d of %d slow clients were held: it was not them that were borne", held, clients)
 	}

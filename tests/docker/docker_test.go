@@ -95,7 +95,7 @@ func TestDocker_HelloUnderDocker(t *testing.T) {
 	if said[0].Size > maxImage || said[0].Config.User != "65532:65532" {
 		t.Errorf("%+v", said)
 	}
-	t.Run("behind walls", func(t *testing.T) { walled(t, ref) })
+	t.Run("sandbox", func(t *testing.T) { sandboxed(t, ref) })
 	t.Run("pushed and run as a process", func(t *testing.T) {
 		must(t, "push", ref)
 		asProcess(t, ref)
@@ -125,9 +125,9 @@ func lay(t *testing.T) string {
 	return context
 }
 
-// walled runs the image with a read-only root, no capability, a foreign user
+// sandboxed runs the image with a read-only root, no capability, a foreign user
 // and little memory, and stops it in the middle of its work.
-func walled(t *testing.T, ref string) {
+func sandboxed(t *testing.T, ref string) {
 	id := must(t, "run", "-d", "--read-only", "--tmpfs", "/tmp", "--user", "65532", "--cap-drop", "ALL",
 		"--security-opt", "no-new-privileges", "--pids-limit", "64", "--memory", "64m", "-p", "127.0.0.1::8080", "-p", "127.0.0.1::8081", ref)
 	defer machine.Run(nil, "rm", "-f", id)

@@ -53,9 +53,9 @@ func (g *guard) release() {
 	_ = g.cmd.Wait()
 }
 
-// dwellers names the processes that still run something of a folder, or run in
+// leftProcesses names the processes that still run something of a folder, or run in
 // it, after a moment to end.
-func dwellers(dir string) error {
+func leftProcesses(dir string) error {
 	deadline := time.Now().Add(5 * time.Second)
 	for {
 		found := inhabitants(dir)

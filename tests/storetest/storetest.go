@@ -265,7 +265,7 @@ func (s *Store) Close() error {
 		err = s.Down()
 	}
 	s.guard.release()
-	left := dwellers(s.dir)
+	left := leftProcesses(s.dir)
 	return errors.Join(err, left, os.RemoveAll(s.dir))
 }
 

@@ -69,7 +69,7 @@ func TestStoretest_NothingIsLeftWhenTheTestIsKilled(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	if err := dwellers(dir); err != nil {
+	if err := leftProcesses(dir); err != nil {
 		t.Error(err)
 	}
 }

@@ -198,7 +198,7 @@ func (g *Registry) finish(w http.ResponseWriter, r *http.Request, name, path str
 	}
 	now := time.Now()
 	_ = os.Chtimes(path, now, now) // its age, for Collect, begins here
-	if err := settle(path, g.blobPath(digest)); err != nil {
+	if err := renameDurably(path, g.blobPath(digest)); err != nil {
 		return err
 	}
 	created(w, name, digest)

@@ -32,11 +32,11 @@ func write(path string, data []byte) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	return settle(f.Name(), path)
+	return renameDurably(f.Name(), path)
 }
 
-// settle renames a synced file into place and makes the rename itself last.
-func settle(from, to string) error {
+// renameDurably renames a synced file into place and makes the rename itself last.
+func renameDurably(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}

@@ -18,10 +18,10 @@ import (
 
 func main() {
 	length := flag.Duration("for", 2*time.Minute, "of the measurement: the runtime itself collects every two minutes")
-	patience := flag.Duration("settle", 4*time.Minute, "after which it is taken as it is")
+	timeout := flag.Duration("settle", 4*time.Minute, "after which it is taken as it is")
 	each := flag.Bool("v", false, "also print every process")
 	flag.Parse()
-	if err := measure(os.Stdout, *length, *patience, *each); err != nil {
+	if err := measure(os.Stdout, *length, *timeout, *each); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -30,20 +30,20 @@ func main() {
 // section is the name of the rows.
 const section = "idle"
 
-func measure(out io.Writer, length, patience time.Duration, each bool) error {
+func measure(out io.Writer, length, timeout time.Duration, each bool) error {
 	s, err := storetest.Open()
 	if err != nil {
 		return err
 	}
-	err = watch(out, s.PID(), length, patience, each)
+	err = watch(out, s.PID(), length, timeout, each)
 	if closing := s.Close(); err == nil {
 		err = closing
 	}
 	return err
 }
 
-func watch(out io.Writer, pid int, length, patience time.Duration, each bool) error {
-	if err := settle(pid, patience); err != nil {
+func watch(out io.Writer, pid int, length, timeout time.Duration, each bool) error {
+	if err := awaitQuiet(pid, timeout); err != nil {
 		return err
 	}
 	before, err := look(pid)
@@ -82,9 +82,9 @@ func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 // for the start are given up.
 const start = 75 * time.Second
 
-// settle waits until a start is over: two looks ten seconds apart that find
+// awaitQuiet waits until a start is over: two looks ten seconds apart that find
 // fnstore as large as it was, and about as calm as before.
-func settle(pid int, patience time.Duration) error {
+func awaitQuiet(pid int, timeout time.Duration) error {
 	const apart = 10 * time.Second
 	time.Sleep(start)
 	last, err := look(pid)
@@ -92,7 +92,7 @@ func settle(pid int, patience time.Duration) error {
 		return err
 	}
 	calm := -1.0 // wake-ups between the two looks before
-	for end := time.Now().Add(patience); time.Now().Before(end); {
+	for end := time.Now().Add(timeout); time.Now().Before(end); {
 		time.Sleep(apart)
 		now, err := look(pid)
 		if err != nil {

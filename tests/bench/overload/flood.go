@@ -53,7 +53,7 @@ func (c flood) measure(out io.Writer, stage *actors.Stage, rounds int, length ti
 	if err := stage.Await(c.name, 1); err != nil {
 		return nil, err
 	}
-	plan := load.Plan{Address: stage.Address(), Request: load.Post("/function/"+c.name, "{}"), Conns: 960, Patience: 30 * time.Second}
+	plan := load.Plan{Address: stage.Address(), Request: load.Post("/function/"+c.name, "{}"), Conns: 960, CallTimeout: 30 * time.Second}
 	var all []measured
 	rounds, length = max(rounds/c.stretch, 1), time.Duration(c.stretch)*length
 	for n := range rounds {

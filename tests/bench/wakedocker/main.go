@@ -1,6 +1,6 @@
 // Command wakedocker measures how long the first call of a sleeping function
 // takes when functions are containers, beside what the same engine needs from
-// `docker run` of the same image with the same walls to its first 200. Both
+// `docker run` of the same image with the same sandboxFlags to its first 200. Both
 // take turns in one run. It needs root and Docker's packages.
 package main
 
@@ -26,8 +26,8 @@ const (
 	bar     = 1.5
 )
 
-// walls are those that the store gives hello's containers.
-var walls = strings.Fields("--read-only --tmpfs /tmp:rw,nosuid,nodev,noexec,size=64m,mode=1777,uid=65532,gid=65532 --user 65532:65532 --cap-drop ALL " +
+// sandboxFlags are those that the store gives hello's containers.
+var sandboxFlags = strings.Fields("--read-only --tmpfs /tmp:rw,nosuid,nodev,noexec,size=64m,mode=1777,uid=65532,gid=65532 --user 65532:65532 --cap-drop ALL " +
 	"--security-opt no-new-privileges --pids-limit 512 --memory 64m --memory-swap 64m --cpus 0.5 --ulimit nofile=8192 --ulimit core=0 --log-driver none")
 
 func main() {
@@ -135,7 +135,7 @@ func (b *bench) wake() (time.Duration, error) {
 // run starts a container as a person would and times it to its first 200.
 func (b *bench) run(image string) (time.Duration, error) {
 	began := time.Now()
-	id, err := b.docker.Run(nil, append(append([]string{"run", "-d", "-p", "127.0.0.1::8080"}, walls...), image)...)
+	id, err := b.docker.Run(nil, append(append([]string{"run", "-d", "-p", "127.0.0.1::8080"}, sandboxFlags...), image)...)
 	if err != nil {
 		return 0, err
 	}

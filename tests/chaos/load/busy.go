@@ -10,8 +10,8 @@ import (
 // there, for the length: what comes back is as much as can be had with so many
 // calls at once. The plan's rate says nothing here.
 func Busy(ctx context.Context, p Plan, length time.Duration) []Call {
-	if p.Patience == 0 {
-		p.Patience = time.Minute
+	if p.CallTimeout == 0 {
+		p.CallTimeout = time.Minute
 	}
 	var (
 		mu      sync.Mutex

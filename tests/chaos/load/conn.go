@@ -33,7 +33,7 @@ func (c *conn) close() {
 
 func (c *conn) call(due time.Time) (call Call) {
 	call.Due = due
-	limit := due.Add(c.plan.Patience)
+	limit := due.Add(c.plan.CallTimeout)
 	defer func() {
 		c.used = time.Now()
 		call.Took = c.used.Sub(due)

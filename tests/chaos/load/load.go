@@ -20,9 +20,9 @@ type Plan struct {
 	// Conns bounds the connections; 0 means 64. A call that is due while all are
 	// taken waits for one, and its wait counts.
 	Conns int
-	// Patience is how long a call may take from when it was due; 0 means 60 s.
-	Patience time.Duration
-	Keep     bool // the answers' bodies, at most 256 bytes of each
+	// CallTimeout is how long a call may take from when it was due; 0 means 60 s.
+	CallTimeout time.Duration
+	Keep        bool // the answers' bodies, at most 256 bytes of each
 	// Ended counts the calls that are over, for who wants to see some more of
 	// them first.
 	Ended *atomic.Int64
@@ -49,8 +49,8 @@ func Run(ctx context.Context, p Plan, length time.Duration) []Call {
 	if p.Conns == 0 {
 		p.Conns = 64
 	}
-	if p.Patience == 0 {
-		p.Patience = time.Minute
+	if p.CallTimeout == 0 {
+		p.CallTimeout = time.Minute
 	}
 	g := &generator{plan: p}
 	g.calls = make([]Call, 0, min(int(p.Rate*length.Seconds())+1, 1<<22))

@@ -149,7 +149,7 @@ func paced(t *testing.T, p pace, further map[string]http.RoundTripper) *rig {
 	count := func(http.ResponseWriter, *http.Request) { r.system.Add(1) }
 	r.g = gateway.New(gateway.Config{
 		Provider: functions, Secrets: vault, Logs: written, User: "admin", Password: "correct horse", Version: "0", Commit: "0",
-		Patience: p.body, UI: http.HandlerFunc(count),
+		BodyStall: p.body, UI: http.HandlerFunc(count),
 		System: []gateway.Route{{Pattern: "GET /system/canary", Serve: func(w http.ResponseWriter, req *http.Request) error { count(w, req); return nil }}},
 	})
 	r.addr = r.serve(t, p)

@@ -1,8 +1,8 @@
-// Package sloth holds connections the way slow clients do, hostile ones and
+// Package slowclient holds connections the way slow clients do, hostile ones and
 // those on a bad line: headers that trickle, bodies that trickle, answers that
-// nobody reads, and nothing at all. One that is thrown out comes back at once.
-// It does not know who bears it.
-package sloth
+// nobody reads, and nothing at all. A client that is disconnected connects again at
+// once. It does not know what serves it.
+package slowclient
 
 import (
 	"context"
@@ -31,8 +31,8 @@ func (k Kind) String() string {
 	return [...]string{"slow headers", "slow body", "slow reading", "idle", "idle after an answer"}[k]
 }
 
-// Herd is slow clients that hold on.
-type Herd struct {
+// Group is slow clients that keep their connections.
+type Group struct {
 	Address string
 	Path    string // of the calls; size=n in the query must make the answer long
 
@@ -50,7 +50,7 @@ const ramp = 250
 
 // Hold begins with n clients, of all kinds alike, and returns when as many
 // connections as there is place for are held.
-func (h *Herd) Hold(ctx context.Context, n int) {
+func (h *Group) Hold(ctx context.Context, n int) {
 	ctx, h.end = context.WithCancel(ctx)
 	for i := range n {
 		h.clients.Go(func() {
@@ -66,15 +66,15 @@ func (h *Herd) Hold(ctx context.Context, n int) {
 }
 
 // Held is how many connections are open now.
-func (h *Herd) Held() int { return int(h.held.Load()) }
+func (h *Group) Held() int { return int(h.held.Load()) }
 
 // End lets all of them go.
-func (h *Herd) End() {
+func (h *Group) End() {
 	h.end()
 	h.clients.Wait()
 }
 
-func (h *Herd) String() string {
+func (h *Group) String() string {
 	var b strings.Builder
 	for k := range kinds {
 		fmt.Fprintf(&b, "%s: %d connections, ", k, h.opened[k].Load())
@@ -87,7 +87,7 @@ func (h *Herd) String() string {
 const pace = time.Second
 
 // one is a connection from its start until somebody ends it.
-func (h *Herd) one(ctx context.Context, k Kind) {
+func (h *Group) one(ctx context.Context, k Kind) {
 	c, err := new(net.Dialer).DialContext(ctx, "tcp", h.Address)
 	if err != nil {
 		h.failed.Add(1)
@@ -134,7 +134,7 @@ func (h *Herd) one(ctx context.Context, k Kind) {
 }
 
 // words are what the client says first, and what at every step.
-func (h *Herd) words(k Kind) (first, step string) {
+func (h *Group) words(k Kind) (first, step string) {
 	switch k {
 	case Headers:
 		return "POST " + h.Path + " HTTP/1.1\r\nHost: f\r\n", "X-Slow: 1\r\n"

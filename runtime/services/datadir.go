@@ -14,43 +14,43 @@ import (
 	"time"
 )
 
-// room is the directory of one service.
-type room struct {
+// dataDir is the directory of one service.
+type dataDir struct {
 	dir string
 	who account
 }
 
-// enter makes the directory and decides whose service it will be. When that is
+// openDataDir makes the directory and decides whose service it will be. When that is
 // another user, the directory lets others pass (0711) and its files do not.
-func enter(dir string, names ...string) (room, error) {
+func openDataDir(dir string, names ...string) (dataDir, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return room{}, fmt.Errorf("place the service: %w", err)
+		return dataDir{}, fmt.Errorf("place the service: %w", err)
 	}
 	mode := fs.FileMode(0o700)
 	if os.Geteuid() == 0 {
 		mode = 0o711
 	}
 	if err := os.MkdirAll(dir, mode); err != nil {
-		return room{}, fmt.Errorf("place the service: %w", err)
+		return dataDir{}, fmt.Errorf("place the service: %w", err)
 	}
 	// One spelling: the path is how a running service is recognised.
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
-		return room{}, fmt.Errorf("place the service: %w", err)
+		return dataDir{}, fmt.Errorf("place the service: %w", err)
 	}
 	who, err := pick(filepath.Join(dir, "data"), names...)
 	if err != nil {
-		return room{}, err
+		return dataDir{}, err
 	}
-	r := room{dir, who}
+	r := dataDir{dir, who}
 	return r, who.reach(dir)
 }
 
-func (r room) path(name string) string { return filepath.Join(r.dir, name) }
+func (r dataDir) path(name string) string { return filepath.Join(r.dir, name) }
 
 // lock waits until no other process starts this service. The kernel lets go of
 // the lock when its holder dies.
-func (r room) lock(ctx context.Context) (func(), error) {
+func (r dataDir) lock(ctx context.Context) (func(), error) {
 	f, err := os.OpenFile(r.path("lock"), os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock the service: %w", err)
@@ -72,7 +72,7 @@ func (r room) lock(ctx context.Context) (func(), error) {
 }
 
 // folder makes a directory that the service's user owns.
-func (r room) folder(name string) error {
+func (r dataDir) folder(name string) error {
 	at := r.path(name)
 	err := os.Mkdir(at, 0o700)
 	if err == nil && r.who.foreign() {
@@ -93,7 +93,7 @@ func (r room) folder(name string) error {
 
 // write replaces a file of ours in one step. Nothing follows a link that someone
 // may have put in its place.
-func (r room) write(name, content string, mode fs.FileMode) error {
+func (r dataDir) write(name, content string, mode fs.FileMode) error {
 	f, err := os.CreateTemp(r.dir, "."+name+".*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
@@ -120,7 +120,7 @@ func (r room) write(name, content string, mode fs.FileMode) error {
 
 // password reads the service's password, and makes one the first time: 32
 // random bytes in letters that need no escaping in a URL.
-func (r room) password() (string, error) {
+func (r dataDir) password() (string, error) {
 	b, err := os.ReadFile(r.path("password"))
 	if err == nil {
 		if word := strings.TrimSpace(string(b)); word != "" {
@@ -138,7 +138,7 @@ func (r room) password() (string, error) {
 }
 
 // port is where the service listened last, 0 when that is not known.
-func (r room) port() int {
+func (r dataDir) port() int {
 	b, err := os.ReadFile(r.path("port"))
 	if err != nil {
 		return 0

@@ -12,27 +12,27 @@ import (
 	"time"
 )
 
-// engine is what raise must know of a service: everything in which Postgres and
+// engine is what startOrAdopt must know of a service: everything in which Postgres and
 // Redis differ when they are started.
 type engine struct {
-	room
-	name   string
-	log    *slog.Logger
-	mark   string                                    // an argument only this instance has
-	pid    func() int                                // what its pid file says, else 0
-	conf   func(port int) error                      // writes its configuration
-	argv   func() *exec.Cmd                          // starts it in the foreground
-	ready  func(ctx context.Context, port int) error // nil, ErrRefused, or not yet
-	busy   string                                    // log line: an earlier instance is still ending
-	ladder []rung                                    // how it is stopped
+	dataDir
+	name         string
+	log          *slog.Logger
+	mark         string                                    // an argument only this instance has
+	pid          func() int                                // what its pid file says, else 0
+	conf         func(port int) error                      // writes its configuration
+	argv         func() *exec.Cmd                          // starts it in the foreground
+	ready        func(ctx context.Context, port int) error // nil, ErrRefused, or not yet
+	busy         string                                    // log line: an earlier instance is still ending
+	stopSequence []stopStep                                // how it is stopped
 }
 
 // errGone says that the process ended while we waited for it to answer.
 var errGone = errors.New("it ended")
 
-// raise adopts the instance that runs, or starts one, and returns when it
+// startOrAdopt adopts the instance that runs, or starts one, and returns when it
 // answers. At most five ports are tried.
-func (e *engine) raise(ctx context.Context) (p *process, port int, adopted bool, err error) {
+func (e *engine) startOrAdopt(ctx context.Context) (p *process, port int, adopted bool, err error) {
 	port = e.port()
 	for tries := 1; ; {
 		if p := find(e.pid(), e.mark, e.who.uid); p != nil && port != 0 {
@@ -59,7 +59,7 @@ func (e *engine) raise(ctx context.Context) (p *process, port int, adopted bool,
 				return nil, 0, false, err
 			}
 		}
-		diary := e.diary()
+		logMark := e.logMark()
 		p, err := e.launch(port)
 		if err != nil {
 			return nil, 0, false, err
@@ -77,9 +77,9 @@ func (e *engine) raise(ctx context.Context) (p *process, port int, adopted bool,
 		case retry && taken && tries < 5: // somebody was quicker
 			tries++
 			port = 0
-		case errors.Is(err, errGone) && e.busy != "" && e.hears(ctx, diary, e.busy) && pause(ctx, 100*time.Millisecond):
+		case errors.Is(err, errGone) && e.busy != "" && e.logHas(ctx, logMark, e.busy) && pause(ctx, 100*time.Millisecond):
 		default:
-			return nil, 0, false, e.told(err, diary)
+			return nil, 0, false, e.withLog(err, logMark)
 		}
 	}
 }
@@ -117,9 +117,9 @@ func (e *engine) await(ctx context.Context, p *process, port int) error {
 	}
 }
 
-// hears waits a moment for a line: a log may be written by another process that
+// logHas waits a moment for a line: a log may be written by another process that
 // ends after the service.
-func (e *engine) hears(ctx context.Context, d diary, line string) bool {
+func (e *engine) logHas(ctx context.Context, d logMark, line string) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	for {
@@ -134,23 +134,23 @@ func (e *engine) hears(ctx context.Context, d diary, line string) bool {
 
 // halt stops the process and waits for the last of its children.
 func (e *engine) halt(ctx context.Context, p *process) error {
-	if err := p.stop(ctx, e.ladder...); err != nil {
+	if err := p.stop(ctx, e.stopSequence...); err != nil {
 		return err
 	}
-	return farewell(ctx, e.path("data"), e.who.uid)
+	return reapOrphans(ctx, e.path("data"), e.who.uid)
 }
 
-func (e *engine) told(err error, d diary) error {
+func (e *engine) withLog(err error, d logMark) error {
 	if words := e.since(d); words != "" {
 		return fmt.Errorf("start %s in %s: %w; its log ends:\n%s", e.name, e.dir, err, words)
 	}
 	return fmt.Errorf("start %s in %s: %w", e.name, e.dir, err)
 }
 
-// patient gives the context a deadline when it has none.
-func patient(ctx context.Context) (context.Context, context.CancelFunc) {
+// withDefaultTimeout gives the context a deadline when it has none.
+func withDefaultTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeout(ctx, Patience)
+	return context.WithTimeout(ctx, DefaultStartTimeout)
 }
