@@ -18,7 +18,8 @@ import (
 
 // A store whose settings allow it calls back when a queued call has ended, and
 // tells of a dead letter.
-func TestCallbacksOfAStore_R82_R47(t *testing.T) {
+// Seed: R47, R82
+func TestCallbacks_OfAStore(t *testing.T) {
 	type told struct {
 		path, body string
 		header     http.Header
