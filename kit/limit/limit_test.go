@@ -379,14 +379,3 @@ func TestLocal_IsBounded(t *testing.T) {
 		t.Errorf("%d identities are kept after they said nothing any more", len(l.due))
 	}
 }
-
-func FuzzParse(f *testing.F) {
-	f.Add("100/1m burst=5 down=closed")
-	f.Fuzz(func(t *testing.T, text string) {
-		if p, err := Parse("p", text); err == nil {
-			if cost, ahead := p.pace(); cost < 1 || ahead < 0 {
-				t.Errorf("%q: %d %d", text, cost, ahead)
-			}
-		}
-	})
-}

@@ -154,12 +154,12 @@ func TestListener_FullQueueIsNoObstacle(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer program.Close()
-	socket, err := program.Supervisor("f-1")
+	supervisor, err := program.Supervisor("f-1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer socket.Close()
-	l := socket.(*listener)
+	defer supervisor.Close()
+	l := supervisor.(*listener)
 	if err := unix.Listen(int(l.socket.Fd()), 3); err != nil { // a short queue
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestListener_FullQueueIsNoObstacle(t *testing.T) {
 			t.Fatal("the queue has no end")
 		}
 	}
-	p, err := socket.Start(t.Context())
+	p, err := supervisor.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

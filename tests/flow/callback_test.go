@@ -18,8 +18,7 @@ import (
 
 // A store whose settings allow it calls back when a queued call has ended, and
 // tells of a dead letter.
-//
-// Seed: R82, R47
+// Seed: R47, R82
 func TestCallbacks_OfAStore(t *testing.T) {
 	type told struct {
 		path, body string
