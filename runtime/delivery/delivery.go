@@ -58,12 +58,13 @@ type Delivery struct {
 	log             *slog.Logger
 	look, lookAlone time.Duration // see lookAnyway
 
-	done   chan outcome  // attempts that ended
-	wake   chan struct{} // there may be something to claim
-	holds  chan struct{} // a lease was taken
-	ended  chan struct{} // leases were given up
-	unused chan struct{} // there may be bodies to delete
-	news   chan struct{} // other workers should look
+	done     chan outcome  // attempts that ended
+	stopping atomic.Bool   // the time for what is under way is over
+	wake     chan struct{} // there may be something to claim
+	holds    chan struct{} // a lease was taken
+	ended    chan struct{} // leases were given up
+	unused   chan struct{} // there may be bodies to delete
+	news     chan struct{} // other workers should look
 
 	// Of the session's goroutine alone.
 	swept time.Time // when it was last seen who lives

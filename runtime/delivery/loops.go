@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"fnstore/kit/queue/circuit"
@@ -152,11 +153,12 @@ func (d *Delivery) finish(batch []outcome) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*lease.Duration)
 	defer cancel()
 	for ctx.Err() == nil {
-		refused, err := d.queue.Finish(ctx, ends)
+		refused, later, err := d.queue.FinishSome(ctx, ends)
 		if err == nil {
 			err = d.queue.Release(ctx, unused)
 		}
 		if err == nil {
+			batch = d.postpone(batch, later)
 			err = d.circuits(ctx, batch)
 		}
 		if err == nil {
@@ -172,6 +174,29 @@ func (d *Delivery) finish(batch []outcome) {
 		pause(ctx, rejoin)
 	}
 	d.forget(batch)
+}
+
+// busyGroup is the pause before an outcome is written again whose group somebody
+// was adding to. Its lease is renewed meanwhile.
+const busyGroup = 100 * time.Millisecond
+
+// postpone puts outcomes off and gives the rest of the batch. A worker that stops
+// waits for no group: the lease ends, and the message runs again.
+func (d *Delivery) postpone(batch []outcome, later []lease.Outcome) []outcome {
+	if len(later) == 0 || d.stopping.Load() {
+		return batch
+	}
+	busy := make(map[lease.Key]bool, len(later))
+	for _, o := range later {
+		busy[o.Key] = true
+	}
+	return slices.DeleteFunc(batch, func(o outcome) bool {
+		if o.release || !busy[o.Key] {
+			return false
+		}
+		time.AfterFunc(busyGroup, func() { d.done <- o })
+		return true
+	})
 }
 
 // circuits opens and closes the circuits that a batch decides about.
@@ -258,6 +283,7 @@ func (d *Delivery) awaitDrained() {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	d.awaitIdle(ctx)
+	d.stopping.Store(true)
 	d.cancelAll(errStopping)
 	d.awaitIdle(context.Background())
 }

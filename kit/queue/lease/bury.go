@@ -51,7 +51,7 @@ returning id, fence, fn, coalesce(grp, '')`, args...)
 			return err
 		}
 		applied := map[int64]bool{}
-		if err := q.finish(ctx, tx, outcomes, applied); err != nil {
+		if _, _, err := q.finish(ctx, tx, outcomes, applied, true); err != nil {
 			return err
 		}
 		n = len(applied)

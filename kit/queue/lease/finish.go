@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,24 +57,36 @@ type entry struct {
 // lost changes nothing and comes back in refused: someone else has, or had, the
 // message since. When Finish returns without error the others are durable.
 func (q *Queue) Finish(ctx context.Context, outcomes []Outcome) (refused []Key, err error) {
+	refused, _, err = q.finishAll(ctx, outcomes, true)
+	return refused, err
+}
+
+// FinishSome is Finish for those outcomes whose group nobody is adding to. The
+// others come back in later, unchanged: a transaction that has put a message into
+// their group is still open, and it may stay so for as long as its owner likes.
+func (q *Queue) FinishSome(ctx context.Context, outcomes []Outcome) (refused []Key, later []Outcome, err error) {
+	return q.finishAll(ctx, outcomes, false)
+}
+
+func (q *Queue) finishAll(ctx context.Context, outcomes []Outcome, wait bool) (refused []Key, later []Outcome, err error) {
 	if len(outcomes) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	applied := make(map[int64]bool, len(outcomes))
 	if simple(outcomes) { // one statement is a transaction
 		err = apply(ctx, q.db, Done, outcomes, applied)
 	} else {
-		err = q.finish(ctx, q.db, outcomes, applied)
+		outcomes, later, err = q.finish(ctx, q.db, outcomes, applied, wait)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("finish: %w", err)
+		return nil, nil, fmt.Errorf("finish: %w", err)
 	}
 	for _, o := range outcomes {
 		if !applied[o.ID] {
 			refused = append(refused, o.Key)
 		}
 	}
-	return refused, nil
+	return refused, later, nil
 }
 
 // simple reports whether all are done, none belongs to a group and nobody wants
@@ -87,32 +100,41 @@ func simple(outcomes []Outcome) bool {
 	return true
 }
 
-func (q *Queue) finish(ctx context.Context, db queue.Beginner, outcomes []Outcome, applied map[int64]bool) error {
+// finish writes outcomes in a transaction, and gives those that it wrote and those
+// whose groups were busy.
+func (q *Queue) finish(ctx context.Context, db queue.Beginner, outcomes []Outcome, applied map[int64]bool, wait bool) (now, later []Outcome, err error) {
 	var ready []promoted
-	err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		groups, err := lockGroups(ctx, tx, outcomes)
+	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+		groups, err := lockGroups(ctx, tx, outcomes, wait)
 		if err != nil {
 			return fmt.Errorf("lock groups: %w", err)
 		}
+		for _, o := range outcomes {
+			if o.Group == "" || slices.Contains(groups, group{o.Function, o.Group}) {
+				now = append(now, o)
+			} else {
+				later = append(later, o)
+			}
+		}
 		for _, verdict := range []Verdict{Done, Retry, Dead} {
-			if err := apply(ctx, tx, verdict, outcomes, applied); err != nil {
+			if err := apply(ctx, tx, verdict, now, applied); err != nil {
 				return fmt.Errorf("%s: %w", verdict, err)
 			}
 		}
 		if ready, err = promote(ctx, tx, groups); err != nil {
 			return err
 		}
-		return q.tell(ctx, tx, outcomes, applied)
+		return q.tell(ctx, tx, now, applied)
 	})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, p := range ready {
 		q.marks.reach(p.Function, p.VisibleAt)
 	}
-	return nil
+	return now, later, nil
 }
 
 // row is an Outcome as the statements read it.

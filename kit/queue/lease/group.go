@@ -13,9 +13,10 @@ import (
 // group is a function and the name of one of its groups.
 type group struct{ Function, Name string }
 
-// lockGroups takes the lock of every group that is touched, in one order, so
-// that nobody enqueues behind a message that is just leaving.
-func lockGroups(ctx context.Context, tx pgx.Tx, outcomes []Outcome) ([]group, error) {
+// lockGroups takes the lock of every group that is touched, in one order, so that
+// nobody puts a message into it meanwhile, and gives those that it has. Without
+// wait that is not the groups into which an open transaction has put a message.
+func lockGroups(ctx context.Context, tx pgx.Tx, outcomes []Outcome, wait bool) ([]group, error) {
 	var groups []group
 	for _, o := range outcomes {
 		if o.Group != "" {
@@ -30,10 +31,19 @@ func lockGroups(ctx context.Context, tx pgx.Tx, outcomes []Outcome) ([]group, er
 	})
 	groups = slices.Compact(groups)
 	fns, names := groupColumns(groups)
-	_, err := tx.Exec(ctx, `
+	if wait {
+		_, err := tx.Exec(ctx, `
 select pg_advisory_xact_lock(hashtextextended(g.fn || '/' || g.grp, 0))
 from unnest($1::text[], $2::text[]) with ordinality as g(fn, grp, n) order by n`, fns, names)
-	return groups, err
+		return groups, err
+	}
+	rows, err := tx.Query(ctx, `
+select g.fn, g.grp from unnest($1::text[], $2::text[]) as g(fn, grp)
+where pg_try_advisory_xact_lock(hashtextextended(g.fn || '/' || g.grp, 0))`, fns, names)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[group])
 }
 
 // promoted is a message that waited for the one before it in its group.
