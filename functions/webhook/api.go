@@ -3,6 +3,7 @@ package function
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -29,20 +30,21 @@ const (
 
 // Bounds and defaults.
 const (
-	DefaultTarget = "user-events"
+	DefaultTarget = "topic:webhooks"
 	maxBody       = 1 << 20
 	minKey        = 16 // bytes of a key
 	maxKeys       = 4  // lines of a secret that count
 )
 
-var functionName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
+// target is a topic, or a function's name.
+var target = regexp.MustCompile(`^(topic:[A-Za-z0-9][A-Za-z0-9._/-]*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$`)
 
 // api is the function with its needs.
 type api struct {
 	read   func(name string) (string, error)
 	db     *pg.DB
-	target string // the function that gets the messages
-	path   string // the path of their calls
+	target string // the topic or the function that gets the messages
+	path   string // the path of a function's calls
 	now    func() time.Time
 }
 
@@ -51,11 +53,13 @@ type api struct {
 func Open(getenv func(string) string, read func(name string) (string, error)) (*rest.API, error) {
 	a := &api{read: read, db: pg.Open(func() (string, error) { return read(databaseSecret) }), target: DefaultTarget, path: "/", now: time.Now}
 	if s := getenv("webhook_target"); s != "" {
-		name, path, _ := strings.Cut(s, "/")
-		a.target, a.path = name, "/"+path
+		a.target = s
+		if name, path, ok := strings.Cut(s, "/"); ok && !strings.HasPrefix(s, "topic:") {
+			a.target, a.path = name, "/"+path
+		}
 	}
-	if !functionName.MatchString(a.target) {
-		return nil, fmt.Errorf("webhook_target %q is not FUNCTION or FUNCTION/PATH", a.target)
+	if !target.MatchString(a.target) {
+		return nil, fmt.Errorf("webhook_target %q is not topic:NAME, FUNCTION or FUNCTION/PATH", a.target)
 	}
 	gate, err := limit.OpenGate("webhook", getenv, func() (string, error) { return read(redisSecret) },
 		limit.Policy{Name: "default", Limit: 600, Window: time.Minute})
@@ -89,9 +93,16 @@ func (a *api) receive(w http.ResponseWriter, r *http.Request, s scheme) error {
 		return err
 	}
 	headers := map[string][]string{"X-Webhook-Source": {s.name}, "X-Webhook-Id": {printable(id)}, "Content-Type": {contentType(r.Header)}}
+	attributes := map[string]string{"source": s.name} // what subscribers' filters look at
 	if event := r.Header.Get("X-GitHub-Event"); event != "" && s.name == "github" {
 		headers["X-Webhook-Event"] = []string{printable(event)}
+		attributes["event"] = printable(event)
 	}
+	text, err := json.Marshal(attributes)
+	if err != nil {
+		return err
+	}
+	headers["X-Fnstore-Attributes"] = []string{string(text)}
 	var sent queue.Accepted
 	again := false
 	err = a.db.Do(r.Context(), func(tx pg.Tx) error {

@@ -10,11 +10,8 @@ import (
 	"fnstore/connectors/hook"
 	"fnstore/connectors/postgres"
 	"fnstore/connectors/topic"
+	"fnstore/runtime/provision"
 )
-
-// AnnotationSends names what a function may send messages to: functions, and
-// topics as topic:NAME, separated by commas.
-const AnnotationSends = "fnstore.sends"
 
 // Edge is one way that an event may take.
 type Edge struct {
@@ -51,7 +48,7 @@ func Graph(functions []hook.Function) []Edge {
 		for _, name := range sub.Topics() {
 			add("topic:"+name, cmp.Or(f.Annotations[topic.AnnotationFilter+"."+name], f.Annotations[topic.AnnotationFilter]))
 		}
-		for target := range strings.SplitSeq(f.Annotations[AnnotationSends], ",") {
+		for target := range strings.SplitSeq(f.Annotations[provision.AnnotationSends], ",") {
 			if target = strings.TrimSpace(target); target == "" {
 				continue
 			}

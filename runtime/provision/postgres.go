@@ -78,18 +78,18 @@ func (p *Postgres) Withdraw(ctx context.Context, function string) error {
 	return migrate.Withdraw(ctx, p.Owner, function)
 }
 
-var functionName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+var targetName = regexp.MustCompile(`^(topic:[A-Za-z0-9][A-Za-z0-9._/-]{0,199}|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)$`)
 
-// Targets reads the annotation fnstore.sends: functions' names, separated by
-// commas.
+// Targets reads the annotation fnstore.sends: functions' names, and topics as
+// topic:NAME, separated by commas.
 func Targets(annotation string) (functions []string, err error) {
 	for item := range strings.SplitSeq(annotation, ",") {
 		item = strings.TrimSpace(item)
 		if item == "" {
 			continue
 		}
-		if !functionName.MatchString(item) {
-			return nil, fmt.Errorf("%q is not a function's name", item)
+		if !targetName.MatchString(item) {
+			return nil, fmt.Errorf("%q is neither a function's name nor topic:NAME", item)
 		}
 		functions = append(functions, item)
 	}

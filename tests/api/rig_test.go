@@ -77,7 +77,7 @@ func newRig(t testing.TB) *rig {
 		if _, err := os.Stat("../../functions/" + fn + "/grants.sql"); err != nil {
 			continue
 		}
-		f := provision.Function{Name: fn, Secrets: []string{fn + "-pg", fn + "-redis"}, Annotations: map[string]string{"fnstore.sends": "user-events"}}
+		f := provision.Function{Name: fn, Secrets: []string{fn + "-pg", fn + "-redis"}, Annotations: map[string]string{"fnstore.sends": "topic:webhooks"}}
 		if err := set.Provide(ctx, f); err != nil {
 			t.Fatal(err)
 		}

@@ -68,7 +68,7 @@ func TestWebhook_EachIsPublishedOnce(t *testing.T) {
 		post(`{"another":"`+name+`"}`).want(t, name, 202, "")
 	}
 	rows := r.column(`select fn || ' ' || path || ' ' || trusted || ' ' || (headers->'X-Webhook-Source'->>0) || ' ' || convert_from(body, 'UTF8') from queue.message order by 1`)
-	if len(rows) != 6 || !strings.HasPrefix(rows[0], "user-events / true ") {
+	if len(rows) != 6 || !strings.HasPrefix(rows[0], "topic:webhooks / true ") {
 		t.Errorf("%d messages, want 6: %q", len(rows), rows)
 	}
 	if n := r.column(`select count(*)::text from queue.message where headers->'X-Webhook-Event'->>0 = 'push'`)[0]; n != "2" {
