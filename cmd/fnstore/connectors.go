@@ -27,7 +27,7 @@ type connectors struct {
 	changed   func() <-chan struct{} // a channel that says when functions change; nil where nobody says
 	refresh   time.Duration          // how often they look by themselves; 0 means as each one does
 	bodies    queue.Bodies
-	metrics   hook.Metrics
+	metrics   *hook.Metrics
 
 	// Of an S3 store that is not ours; nil without one.
 	s3       *minio.Store
@@ -44,7 +44,7 @@ const storeRefresh = 5 * time.Minute
 func (c *connectors) start() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
-	run := func(src hook.Source) { all.Go(func() { hook.Run(ctx, c.pool, src, &c.metrics) }) }
+	run := func(src hook.Source) { all.Go(func() { hook.Run(ctx, c.pool, src, c.metrics) }) }
 	change := func() <-chan struct{} {
 		if c.changed == nil {
 			return nil
@@ -107,7 +107,7 @@ func (st *store) deployedFunctions(ctx context.Context) ([]hook.Function, error)
 
 // startConnectors begins to read what the functions ask for.
 func (st *store) startConnectors(context.Context) error {
-	c := &connectors{pool: st.pool, functions: st.deployedFunctions, refresh: storeRefresh, bodies: st.bodies, changed: func() <-chan struct{} {
+	c := &connectors{pool: st.pool, functions: st.deployedFunctions, refresh: storeRefresh, bodies: st.bodies, metrics: &st.eventMetrics, changed: func() <-chan struct{} {
 		ch := make(chan struct{}, 1)
 		st.changes.subscribe(func() {
 			select {
@@ -122,7 +122,6 @@ func (st *store) startConnectors(context.Context) error {
 			return err
 		}
 	}
-	st.events = c
 	stop := c.start()
 	st.onStop(func(context.Context) { stop() })
 	return nil

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/openfaas/faas-provider/types"
 
+	"fnstore/connectors/hook"
 	"fnstore/connectors/minio"
 	"fnstore/kit/caller"
 	"fnstore/runtime/delivery"
@@ -81,7 +82,7 @@ func (cmd eventsRunCmd) Run(ctx context.Context, s *settings) error {
 	if _, err := known.list(ctx); err != nil {
 		return err // at the start somebody is there to read it
 	}
-	c := &connectors{pool: pool, functions: known.hook}
+	c := &connectors{pool: pool, functions: known.hook, metrics: &hook.Metrics{}}
 	if s.S3URL != "" {
 		if err := c.openS3(s, vault); err != nil {
 			return err

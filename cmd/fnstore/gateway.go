@@ -78,7 +78,7 @@ func (st *store) startGateway(written *logs.Store) error {
 		Provider: notifyingProvider{st.functions, &st.changes},
 		Secrets:  st.vault, Logs: written, User: adminUser, Password: password,
 		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: st.systemRoutes(numbers),
-		Metrics: []prometheus.Collector{queueapi.Collector(numbers, metricsLabel)},
+		Metrics: []prometheus.Collector{queueapi.Collector(numbers, metricsLabel), eventapi.Collector(&st.eventMetrics)},
 		Scheme:  ingress.Scheme, Enqueue: st.startSender(), Callback: st.callbacks.hosts.Check,
 		Cancel: func(ctx context.Context, callID string) (bool, error) {
 			q := lease.Open(st.pool)

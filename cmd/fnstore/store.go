@@ -58,7 +58,7 @@ type store struct {
 	bodies       queue.Bodies                      // of long messages; nil: they stay in their rows
 	callbacks    callbacks
 	metricsAddr  string
-	events       *connectors
+	eventMetrics hook.Metrics // of the connectors
 
 	stops []func(context.Context)
 }

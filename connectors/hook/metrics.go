@@ -49,4 +49,6 @@ func (m *Metrics) delivered(source string, messages int) {
 }
 
 func (m *Metrics) skipped(source string) { m.add(source, func(c *Counts) { c.Skipped++ }) }
-func (m *Metrics) failed(source string)  { m.add(source, func(c *Counts) { c.Failures++ }) }
+
+// Failed counts that a source has to be connected again.
+func (m *Metrics) Failed(source string) { m.add(source, func(c *Counts) { c.Failures++ }) }

@@ -85,7 +85,7 @@ func Run(ctx context.Context, db queue.Beginner, src Source, m *Metrics) {
 		if ctx.Err() != nil {
 			return
 		}
-		m.failed(src.Name())
+		m.Failed(src.Name())
 		log.Warn("the source failed and is read again", "cause", err, "after", pause)
 		select {
 		case <-time.After(pause/2 + rand.N(pause/2)):
