@@ -11,7 +11,7 @@ COMMIT  := $(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown)
 
 # Packages with goroutines are tested with the race detector. It needs a C
 # compiler; without one make test says so, and again at its end.
-RACED = ./kit/caller/... ./kit/queue/... ./kit/secret/... ./connectors/... ./runtime/... ./template/...
+RACED = ./kit/caller/... ./kit/queue/... ./kit/secret/... ./connectors/hook/... ./connectors/minio ./connectors/postgres ./connectors/topic ./runtime/... ./template/...
 RACE  = $(if $(shell command -v gcc || command -v clang),-race)
 # Started as programs, or run by a stage of their own.
 APART = /tests/\(flow\|browser\|docker\|chaos\|architecture\)$$
