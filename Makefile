@@ -46,10 +46,10 @@ test: ## everything: checks, all tests with real services, a browser
 	@$(STAGE) 'build' $(MAKE) --no-print-directory build
 	@$(STAGE) 'lint' $(MAKE) --no-print-directory lint
 	@[ -n '$(RACE)' ] || echo 'NOT CHECKED: data races, since there is no C compiler here (apt-get install gcc)'
-	@$(STAGE) 'tests where goroutines meet' $(GO) test -p 2 -vet=off $(RACE) -timeout 10m $(RACED)
+	@$(STAGE) 'tests where goroutines meet' $(GO) test -p 2 -vet=off $(RACE) -timeout 15m $(RACED)
 	@raced=$$($(GO) list $(RACED)) && rest=$$($(GO) list $(PACKAGES) | grep -v '$(APART)' | grep -vxF "$$raced") && \
-		$(STAGE) 'tests' $(GO) test -p 2 -vet=off -timeout 10m $$rest
-	@$(STAGE) 'flow' $(GO) test -vet=off -count=1 -timeout 10m ./tests/flow/...
+		$(STAGE) 'tests' $(GO) test -p 2 -vet=off -timeout 20m $$rest
+	@$(STAGE) 'flow' $(GO) test -vet=off -count=1 -timeout 15m ./tests/flow/...
 	@$(STAGE) 'chaos, a sample' $(GO) test -vet=off -count=1 -timeout 10m ./tests/chaos
 	@sh scripts/deps.sh docker || echo 'NOT CHECKED: functions as containers'
 	@$(STAGE) 'containers' $(GO) test -vet=off -count=1 -timeout 15m -v ./tests/docker
