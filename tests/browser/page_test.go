@@ -48,6 +48,7 @@ func TestPage_HelloAnswers(t *testing.T) {
 func TestPage_CallsWorkFromTheKeyboard(t *testing.T) {
 	tab, _ := visit(t)
 	do(t, tab,
+		chromedp.Click(chromedp.CSS(`tr[data-name="hello"] [data-try]`)),
 		chromedp.Focus(chromedp.CSS("#path")),
 		chromedp.SendKeys(chromedp.CSS("#path"), "?name=Grace"),
 		chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab), // over the content type, into the body
@@ -62,6 +63,7 @@ func TestPage_CallsWorkFromTheKeyboard(t *testing.T) {
 func TestPage_AnswersAreTextWhateverTheyAre(t *testing.T) {
 	tab, _ := visit(t)
 	do(t, tab,
+		chromedp.Click(chromedp.CSS(`tr[data-name="hello"] [data-try]`)),
 		chromedp.SetValue(chromedp.CSS("#body"), `{"name":"<img src=x onerror=alert(1)>"}`),
 		chromedp.Click(chromedp.CSS("#send")),
 	)
