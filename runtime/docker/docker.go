@@ -112,6 +112,9 @@ func (b *Backend) sweep(ctx context.Context) error {
 func (b *Backend) Check(d types.FunctionDeployment) error {
 	for _, name := range d.Secrets {
 		value, err := b.cfg.Secrets.Read(name)
+		if err != nil && fault.Of(err).Kind == fault.NotFound {
+			continue // it may be one that the store makes for the function, or Prepare says that it is missing
+		}
 		if err != nil {
 			return err
 		}
