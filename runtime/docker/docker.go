@@ -113,7 +113,7 @@ func (b *Backend) Check(d types.FunctionDeployment) error {
 	for _, name := range d.Secrets {
 		value, err := b.cfg.Secrets.Read(name)
 		if err != nil && fault.Of(err).Kind == fault.NotFound {
-			continue // it may be one that the store makes for the function, or Prepare says that it is missing
+			continue // Prepare says that it is missing
 		}
 		if err != nil {
 			return err

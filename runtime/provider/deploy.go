@@ -99,7 +99,7 @@ func (p *Provider) check(d types.FunctionDeployment) error {
 			return fault.New(fault.Invalid, "bad_deployment", "validation failed: envVars: %q cannot be an environment variable", k)
 		}
 	}
-	return p.backend.Check(d)
+	return nil
 }
 
 // Delete stops the function and forgets it, its log included. It returns when

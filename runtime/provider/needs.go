@@ -22,7 +22,7 @@ type Needs interface {
 }
 
 // provide makes what a version needs and then looks whether its secrets are
-// there. The caller holds p.needs, so that no removal comes in between.
+// there, and lead where the backend's functions can go. The caller holds p.needs, so that no removal comes in between.
 func (p *Provider) provide(ctx context.Context, d types.FunctionDeployment, img Image) error {
 	if p.cfg.Needs != nil {
 		if err := p.cfg.Needs.Provide(ctx, d, record{Deployment: d, Digest: img.Digest}.pinned()); err != nil {
@@ -31,6 +31,9 @@ func (p *Provider) provide(ctx context.Context, d types.FunctionDeployment, img 
 		}
 	}
 	err := p.cfg.Secrets.Check(d.Secrets)
+	if err == nil {
+		err = p.backend.Check(d) // which reads what was just made
+	}
 	if err != nil {
 		p.restore(ctx, d.Service)
 	}

@@ -96,16 +96,16 @@ func Open(ctx context.Context, cfg Config, backend Backend) (_ *Provider, err er
 	for _, rec := range records {
 		f := newFunction(p, *rec)
 		p.put(rec.Deployment.Service, f)
-		if err := backend.Check(rec.Deployment); err != nil { // it was taken when the backend was another
-			f.fail(err.Error())
-			continue
-		}
 		img, err := backend.Fetch(ctx, rec.pinned())
 		if err != nil {
 			f.fail(fmt.Sprintf("its image cannot be had: %s", err))
 			continue
 		}
 		p.provideAgain(ctx, f, *rec)
+		if err := backend.Check(rec.Deployment); err != nil { // it was taken when the backend was another
+			f.fail(err.Error())
+			continue
+		}
 		f.roll(*rec, img)
 	}
 	cfg.Secrets.OnChange(p.secretChanged)
