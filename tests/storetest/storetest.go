@@ -94,7 +94,13 @@ func Open(env ...string) (*Store, error) {
 	if err := compile(root, s.Bin); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	if err := errors.Join(os.Mkdir(s.State, 0o700), buildsOf(root).seed(s.State)); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	if err := s.Up(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := buildsOf(root).keep(s.State); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
