@@ -15,10 +15,9 @@ import (
 )
 
 // Bounds of the files that an image's working directory may hold.
-const (
-	maxWorkdirBytes = 1 << 30
-	maxWorkdirFiles = 50_000
-)
+const maxWorkdirFiles = 50_000
+
+var maxWorkdirBytes int64 = 1 << 30 // tests make it less
 
 // workdir is the image's working directory: what of the tree is in it, by the
 // path relative to it. The program is not: it lies apart.

@@ -203,12 +203,15 @@ func TestUnpack_HostileWorkingDirectory(t *testing.T) {
 // A size in a header costs nothing: what is too large is refused before it is
 // read.
 func TestUnpack_SizeBombs(t *testing.T) {
+	bound := maxWorkdirBytes
+	maxWorkdirBytes = 64 << 20
+	t.Cleanup(func() { maxWorkdirBytes = bound })
 	bin := program(t)
 	host, _ := serve(t)
 	handler := file{name: "home/app/handler", text: bin}
-	zeros := strings.Repeat("\x00", 64<<20)
+	zeros := strings.Repeat("\x00", 16<<20)
 	var big []v1.Layer
-	for i := range maxWorkdirBytes/len(zeros) + 1 { // each compresses to 64 KiB
+	for i := range int(maxWorkdirBytes)/len(zeros) + 1 { // each compresses to 16 KiB
 		l, err := compressed(func() (io.ReadCloser, error) {
 			return layer(t, file{name: "home/app/zeros" + strconv.Itoa(i), text: zeros}).Uncompressed()
 		})
