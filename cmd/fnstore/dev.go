@@ -135,7 +135,7 @@ func (d *devSession) build(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return took, err
 	}
-	digest, err := image.Place(program, d.compiler.static(), d.set.path("unpacked"))
+	digest, err := image.Install(program, d.compiler.static(), d.set.path("unpacked"))
 	if err != nil {
 		return took, err
 	}
@@ -147,7 +147,7 @@ func (d *devSession) build(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return took, err
 	}
-	if err := image.PlaceSQL(filepath.Join(file.Dir, fn.Handler), d.set.path("sql"), digest); err != nil {
+	if err := image.InstallSQL(filepath.Join(file.Dir, fn.Handler), d.set.path("sql"), digest); err != nil {
 		return took, err
 	}
 	deployment.Image = ref[:strings.LastIndex(ref, ":")] + "@" + digest

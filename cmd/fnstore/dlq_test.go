@@ -33,7 +33,7 @@ func withLetters(t *testing.T, n int, asked func()) *pgxpool.Pool {
 	for range n {
 		queuetest.Enqueue(t, db, queue.New{Body: []byte("what it said")})
 	}
-	list, err := q.Claim(t.Context(), 1, []lease.Want{{Function: "f", Room: n}})
+	list, err := q.Claim(t.Context(), 1, []lease.Want{{Function: "f", Max: n}})
 	if err != nil || len(list) != n {
 		t.Fatalf("claimed %d, %v", len(list), err)
 	}

@@ -88,7 +88,7 @@ func TestHook_Emit(t *testing.T) {
 			t.Errorf("%s: %d messages, %v; want %d", key, n, err, want)
 		}
 	}
-	claimed, err := lease.Open(conn).Claim(t.Context(), 1, []lease.Want{{Function: "both", Room: 9}, {Function: "prefix", Room: 9}, {Function: "other", Room: 9}})
+	claimed, err := lease.Open(conn).Claim(t.Context(), 1, []lease.Want{{Function: "both", Max: 9}, {Function: "prefix", Max: 9}, {Function: "other", Max: 9}})
 	if err != nil || len(claimed) != 3 {
 		t.Errorf("claimed %d, %v", len(claimed), err)
 	}

@@ -133,7 +133,7 @@ func (s *Source) distribute(ctx context.Context, tx pgx.Tx, topics []string) (wr
 	q := lease.Open(tx)
 	want := make([]lease.Want, len(topics))
 	for i, t := range topics {
-		want[i] = lease.Want{Function: t, Room: batch}
+		want[i] = lease.Want{Function: t, Max: batch}
 	}
 	publications, err := q.Claim(ctx, 0, want)
 	if err != nil {

@@ -39,12 +39,12 @@ func Run(t *testing.T, h http.Handler, dir string) {
 	}
 	for _, path := range paths {
 		name := strings.TrimSuffix(filepath.Base(path), ".http")
-		t.Run(name, func(t *testing.T) { Play(t, h, path) })
+		t.Run(name, func(t *testing.T) { play(t, h, path) })
 	}
 }
 
-// Play plays one file, for handlers that need a fresh world for each case.
-func Play(t *testing.T, h http.Handler, path string) {
+// play plays one file, for handlers that need a fresh world for each case.
+func play(t *testing.T, h http.Handler, path string) {
 	t.Helper()
 	raw, err := os.ReadFile(path)
 	if err != nil {

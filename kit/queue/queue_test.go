@@ -15,7 +15,7 @@ import (
 // claim leases up to room messages of f.
 func claim(t *testing.T, db queue.Beginner, session int32, room int) []lease.Message {
 	t.Helper()
-	list, err := lease.Open(db).Claim(t.Context(), session, []lease.Want{{Function: "f", Room: room}})
+	list, err := lease.Open(db).Claim(t.Context(), session, []lease.Want{{Function: "f", Max: room}})
 	if err != nil {
 		t.Fatal(err)
 	}

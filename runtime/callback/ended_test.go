@@ -284,7 +284,7 @@ func TestEnded_OneTransaction(t *testing.T) {
 		return errors.New("the worker dies here")
 	})
 	queuetest.Enqueue(t, db, queue.New{Callback: "http://hooks.example/"})
-	list, err := q.Claim(t.Context(), 1, []lease.Want{{Function: "f", Room: 1}})
+	list, err := q.Claim(t.Context(), 1, []lease.Want{{Function: "f", Max: 1}})
 	if err != nil || len(list) != 1 {
 		t.Fatalf("%v %v", list, err)
 	}

@@ -106,7 +106,7 @@ func TestDelivery_WorkerDiesEachTime(t *testing.T) {
 	a := r.enqueue(t, queue.New{})
 	q := lease.Open(r.db)
 	for range 5 {
-		if list, err := q.Claim(t.Context(), 1<<30, []lease.Want{{Function: "f", Room: 1}}); err != nil || len(list) != 1 {
+		if list, err := q.Claim(t.Context(), 1<<30, []lease.Want{{Function: "f", Max: 1}}); err != nil || len(list) != 1 {
 			t.Fatalf("claimed %+v, %v", list, err)
 		}
 		if _, err := r.db.Exec(t.Context(), "update queue.message set visible_at = now(), first_at = first_at - interval '4 minutes'"); err != nil {

@@ -24,8 +24,8 @@ func (d *Delivery) wanted(ctx context.Context) ([]lease.Want, error) {
 		d.names = append(d.names, f.Name)
 		l := d.lane(f.Name)
 		l.Function = f
-		if n := l.room(); n > 0 {
-			want = append(want, lease.Want{Function: f.Name, Room: n})
+		if n := l.capacity(); n > 0 {
+			want = append(want, lease.Want{Function: f.Name, Max: n})
 		}
 	}
 	for name, l := range d.lanes {
@@ -46,8 +46,8 @@ func (d *Delivery) lane(name string) *lane {
 	return l
 }
 
-// claim leases what there is room for and starts it, until nothing is left or
-// no room. It gives how many that were.
+// claim leases as many messages as may run and starts them, until nothing is left
+// or no capacity. It gives how many that were.
 func (d *Delivery) claim(ctx, work context.Context, session int32) (took int) {
 	for ctx.Err() == nil {
 		more, n, err := d.claimOnce(ctx, work, session)
@@ -70,16 +70,16 @@ func (d *Delivery) claimOnce(ctx, work context.Context, session int32) (more boo
 	if err != nil || len(want) == 0 {
 		return false, 0, err
 	}
-	room := 0
+	asked := 0
 	for _, w := range want {
-		room += w.Room
+		asked += w.Max
 	}
 	messages, err := d.queue.Claim(ctx, session, want)
 	if err != nil {
 		return false, 0, err
 	}
 	d.accept(work, messages)
-	return len(messages) > 0 && len(messages) < room, len(messages), nil
+	return len(messages) > 0 && len(messages) < asked, len(messages), nil
 }
 
 // accept takes charge of leased messages and begins what may begin.
@@ -110,7 +110,7 @@ func (d *Delivery) accept(work context.Context, messages []lease.Message) {
 // pump begins calls while there is one to begin; the caller holds mu.
 func (d *Delivery) pump(l *lane, now time.Time) {
 	for {
-		list, wait := l.take(now)
+		list, wait := l.next(now)
 		if wait > 0 {
 			d.pumpLater(l, wait)
 		}

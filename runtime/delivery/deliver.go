@@ -43,7 +43,7 @@ func (d *Delivery) deliver(l *lane, f Function, list []*attempt) {
 	}
 	remember(f, list, answers, time.Since(begun))
 	d.explain(verdicts, f.Name, begun)
-	d.settle(l, list, verdicts, time.Since(begun))
+	d.record(l, list, verdicts, time.Since(begun))
 }
 
 // callContext bounds a call: by the time for one attempt and, of a message alone,
@@ -111,9 +111,9 @@ const (
 	exitPause = 25 * time.Millisecond
 )
 
-// settle takes a call's answers into what is known of the function, frees the
+// record takes a call's answers into what is known of the function, frees the
 // place of the call and hands the outcomes to those who write them.
-func (d *Delivery) settle(l *lane, list []*attempt, verdicts []verdict, took time.Duration) {
+func (d *Delivery) record(l *lane, list []*attempt, verdicts []verdict, took time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l.calls--

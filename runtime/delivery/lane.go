@@ -40,8 +40,8 @@ type attempt struct {
 	answer  *lease.Answer // for its caller, when the call has ended
 }
 
-// room is how many more messages may be leased.
-func (l *lane) room() int {
+// capacity is how many more messages may be leased.
+func (l *lane) capacity() int {
 	most := l.Concurrency * l.batch()
 	if l.settled && l.took < shortCall {
 		most += min(maxAhead, int(maxAheadBytes/max(l.bytes, 1)))
@@ -61,11 +61,11 @@ func (l *lane) learn(took time.Duration) {
 	l.took += (took - l.took) / 8
 }
 
-// take gives the messages of the next call: one, or a batch that is full or has
+// next gives the messages of the next call: one, or a batch that is full or has
 // waited for long enough. A message that failed in a batch goes alone, and
 // nothing is mixed with what the store itself said. wait is how long to wait
 // for more when there is none.
-func (l *lane) take(now time.Time) (list []*attempt, wait time.Duration) {
+func (l *lane) next(now time.Time) (list []*attempt, wait time.Duration) {
 	if len(l.ready) == 0 || l.calls >= l.Concurrency {
 		return nil, 0
 	}

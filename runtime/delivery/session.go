@@ -22,15 +22,15 @@ const (
 	// lookAlone is the same for one that has nobody beside it, and so no lease
 	// of another's to miss. Who joins notifies.
 	lookAlone = 30 * time.Second
-	// lookForeign is how often it looks whether those who hold leases live: one
+	// lookAtPeers is how often it looks whether those who hold leases live: one
 	// that dies tells nobody. While nobody else holds any it does not.
-	lookForeign = time.Second
-	// settle is how long after a claim it looks ahead: under load claims follow
+	lookAtPeers = time.Second
+	// lookAfterClaim is how long after a claim it looks ahead: under load claims follow
 	// each other, and a look after each would be one too many.
-	settle = 50 * time.Millisecond
-	// crowded bounds the pause, which doubles from settle, after a message was
-	// due and could not be had: someone else is about to take it.
-	crowded = time.Second
+	lookAfterClaim = 50 * time.Millisecond
+	// maxContendedPause bounds the pause, which doubles from lookAfterClaim, after a message was
+	// due and could not be leased: another worker is about to lease it.
+	maxContendedPause = time.Second
 )
 
 // session claims and starts deliveries for as long as its connection lives.
@@ -82,26 +82,26 @@ func (d *Delivery) attend(ctx, work context.Context, s *lease.Session, lost <-ch
 	defer timer.Stop()
 	next := time.Now().Add(d.look) // when the timer fires
 	at := func(when time.Time) { next = when; timer.Reset(time.Until(when)) }
-	patience := settle
+	backoff := lookAfterClaim
 	for {
 		select {
 		case <-d.wake:
 			d.alone = false // for all we know
 			if d.claim(ctx, work, s.ID) > 0 {
-				patience = settle
+				backoff = lookAfterClaim
 			}
-			if soon := time.Now().Add(settle); soon.Before(next) {
+			if soon := time.Now().Add(lookAfterClaim); soon.Before(next) {
 				at(soon)
 			}
 		case <-timer.C:
 			in, took := d.ahead(ctx, work, s)
 			if in == 0 { // due, and perhaps not to be had
-				if patience = min(2*patience, crowded); took > 0 {
-					patience = settle
+				if backoff = min(2*backoff, maxContendedPause); took > 0 {
+					backoff = lookAfterClaim
 				}
-				in = patience
+				in = backoff
 			} else {
-				patience = settle
+				backoff = lookAfterClaim
 			}
 			at(time.Now().Add(in))
 		case err := <-lost:
@@ -126,7 +126,7 @@ func (d *Delivery) ahead(ctx, work context.Context, s *lease.Session) (in time.D
 		o, err = d.queue.Foresee(ctx, s.ID, names)
 	}
 	var freed int64
-	if now := time.Now(); err == nil && o.Foreign && now.Sub(d.swept) >= lookForeign {
+	if now := time.Now(); err == nil && o.Foreign && now.Sub(d.swept) >= lookAtPeers {
 		d.swept = now
 		if freed, err = d.queue.Sweep(ctx, d.functions()); freed > 0 {
 			d.log.Info("took over messages of a worker that is gone", "messages", freed)
@@ -153,7 +153,7 @@ func (d *Delivery) ahead(ctx, work context.Context, s *lease.Session) (in time.D
 	}
 	switch {
 	case o.Foreign:
-		return min(o.In, d.look, max(time.Until(d.swept.Add(lookForeign)), time.Millisecond)), took
+		return min(o.In, d.look, max(time.Until(d.swept.Add(lookAtPeers)), time.Millisecond)), took
 	case o.In <= d.look:
 		return o.In, took
 	case !d.alone: // it is asked once for all the looks until somebody wakes us

@@ -43,13 +43,13 @@ func (r Result) Pinned() string {
 }
 
 // The stages that Build reports, in their order. A cached build reports
-// StageCheck alone.
+// stageCheck alone.
 const (
-	StageCheck   = "check"   // inputs are hashed, the registry is asked
-	StageCopy    = "copy"    // the build context is written
-	StageCompile = "compile" // the template's script runs
-	StageImage   = "image"   // layers are made
-	StagePush    = "push"    // and sent
+	stageCheck   = "check"   // inputs are hashed, the registry is asked
+	stageCopy    = "copy"    // the build context is written
+	stageCompile = "compile" // the template's script runs
+	stageImage   = "image"   // layers are made
+	stagePush    = "push"    // and sent
 )
 
 // Build makes the image of one function and pushes it by tag and digest. When
@@ -90,7 +90,7 @@ func (b *Builder) build(ctx context.Context, stack *stackfile.File, fn *stackfil
 	}
 	defer unlock()
 
-	progress(StageCheck)
+	progress(stageCheck)
 	context, template, err := plan(root, stack, fn)
 	if err != nil {
 		return Result{}, err
@@ -114,12 +114,12 @@ func (b *Builder) build(ctx context.Context, stack *stackfile.File, fn *stackfil
 		return r, nil
 	}
 
-	progress(StageCopy)
+	progress(stageCopy)
 	dir := filepath.Join(root, "build", fn.Name)
 	if err := context.write(dir); err != nil {
 		return Result{}, fmt.Errorf("make build context: %w", err)
 	}
-	progress(StageCompile)
+	progress(stageCompile)
 	out, err := os.MkdirTemp(b.Work, "out-")
 	if err != nil {
 		return Result{}, err
@@ -135,7 +135,7 @@ func (b *Builder) build(ctx context.Context, stack *stackfile.File, fn *stackfil
 	if err != nil {
 		return Result{}, fmt.Errorf("the program that %s made: %w", script, err)
 	}
-	progress(StageImage)
+	progress(stageImage)
 	img, err := assemble(common, out, filepath.Join(dir, template.HandlerFolder), p)
 	if err != nil {
 		return Result{}, err
@@ -144,7 +144,7 @@ func (b *Builder) build(ctx context.Context, stack *stackfile.File, fn *stackfil
 	if err != nil {
 		return Result{}, fmt.Errorf("assemble image: %w", err)
 	}
-	progress(StagePush)
+	progress(stagePush)
 	if err := push(ctx, ref, img); err != nil {
 		return Result{}, err
 	}

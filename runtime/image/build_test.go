@@ -46,7 +46,7 @@ func TestBuild_UnpackRun(t *testing.T) {
 	if r.Ref != host+"/tiny/hello:dev" || r.Cached || r.BinarySize < 100_000 {
 		t.Errorf("got %+v", r)
 	}
-	if want := []string{StageCheck, StageCopy, StageCompile, StageImage, StagePush}; !slices.Equal(stages, want) {
+	if want := []string{stageCheck, stageCopy, stageCompile, stageImage, stagePush}; !slices.Equal(stages, want) {
 		t.Errorf("got stages %v", stages)
 	}
 	for _, ref := range []string{r.Ref, r.Pinned()} {

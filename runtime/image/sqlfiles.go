@@ -80,8 +80,8 @@ func SQL(ctx context.Context, ref, dir string) (fs.FS, error) {
 	return os.DirFS(place), nil
 }
 
-// PlaceSQL keeps the SQL of a handler's folder under a digest that Place gave.
-func PlaceSQL(handler, dir, digest string) error {
+// InstallSQL keeps the SQL of a handler's folder under a digest that Install gave.
+func InstallSQL(handler, dir, digest string) error {
 	place := filepath.Join(dir, strings.TrimPrefix(digest, "sha256:"))
 	if err := os.RemoveAll(place); err != nil { // the same program may come with other SQL
 		return fmt.Errorf("place the function's SQL: %w", err)

@@ -78,7 +78,7 @@ func TestSQL_OfAHandlersFolder(t *testing.T) {
 	handler, dir := t.TempDir(), t.TempDir()
 	digest := "sha256:" + strings.Repeat("a", 64)
 	place := func() []string {
-		if err := PlaceSQL(handler, dir, digest); err != nil {
+		if err := InstallSQL(handler, dir, digest); err != nil {
 			t.Fatal(err)
 		}
 		got, err := SQL(t.Context(), "127.0.0.1:1/x@"+digest, dir)

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Sweep removes from dir what Unpack and Place have put there for nobody: what
+// Sweep removes from dir what Unpack and Install have put there for nobody: what
 // is not named in keep, by digest, and was not asked for within the grace. A
 // registry may have it still; then Unpack brings it back. It removes at most
 // this many, and gives how many that were and their bytes.

@@ -68,7 +68,7 @@ func (in *Ingress) Listen() (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s, port %d (--gateway-port and --listen name others): %w", in.address, in.port, err)
 	}
-	return limit(l, MaxConns, MaxConnsPerAddress, in.proxies.contains, in.certificate != nil), nil
+	return limit(l, maxConns, maxConnsPerAddress, in.proxies.contains, in.certificate != nil), nil
 }
 
 // URL is where programs on this machine reach the port of l. With a certificate

@@ -11,8 +11,8 @@ import (
 
 // Bounds of connections.
 const (
-	MaxConns           = 4096 // an idle one costs some 10 KiB
-	MaxConnsPerAddress = 64
+	maxConns           = 4096 // an idle one costs some 10 KiB
+	maxConnsPerAddress = 64
 )
 
 // refusing bounds the connections that are being told they are too many.

@@ -29,7 +29,7 @@ const maxPiece = 16 << 10
 // then, so a function that thinks for a while would lose its caller. A stream that
 // takes nothing ends after stall.
 func (in *Ingress) withStreams(next http.Handler, perAddress int, stall time.Duration) http.Handler {
-	streams := newPlaces(MaxConns*maxStreams, perAddress, in.proxies.contains)
+	streams := newPlaces(maxConns*maxStreams, perAddress, in.proxies.contains)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor != 2 {
 			next.ServeHTTP(w, r)

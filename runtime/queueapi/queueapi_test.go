@@ -59,7 +59,7 @@ func (r *rig) die(t *testing.T, n queue.New, code string) int64 {
 	t.Helper()
 	a := queuetest.Enqueue(t, r.db, n)
 	q := lease.Open(r.db)
-	list, err := q.Claim(t.Context(), 1, []lease.Want{{Function: "f", Room: 1}})
+	list, err := q.Claim(t.Context(), 1, []lease.Want{{Function: "f", Max: 1}})
 	if err != nil || len(list) != 1 {
 		t.Fatalf("claimed %d, %v", len(list), err)
 	}

@@ -14,7 +14,7 @@ import (
 
 func claim(t *testing.T, db *pgxpool.Pool) []lease.Message {
 	t.Helper()
-	list, err := lease.Open(db).Claim(t.Context(), 1, []lease.Want{{Function: "f", Room: 5}})
+	list, err := lease.Open(db).Claim(t.Context(), 1, []lease.Want{{Function: "f", Max: 5}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func kill(t *testing.T, db *pgxpool.Pool, code string, n queue.New) int64 {
 	if n.Function == "" {
 		n.Function = "f"
 	}
-	list, err := q.Claim(t.Context(), 1, []lease.Want{{Function: n.Function, Room: 1}})
+	list, err := q.Claim(t.Context(), 1, []lease.Want{{Function: n.Function, Max: 1}})
 	if err != nil || len(list) != 1 {
 		t.Fatalf("claimed %+v, %v", list, err)
 	}

@@ -159,7 +159,7 @@ func TestJob_RetryOfAGroup(t *testing.T) {
 	q := lease.Open(db)
 	var order []int64
 	for range 3 {
-		list, err := q.Claim(t.Context(), 1, []lease.Want{{Function: "f", Room: 10}})
+		list, err := q.Claim(t.Context(), 1, []lease.Want{{Function: "f", Max: 10}})
 		if err != nil || len(list) != 1 {
 			t.Fatalf("claimed %+v, %v", list, err)
 		}

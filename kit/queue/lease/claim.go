@@ -9,13 +9,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Want says how many messages of a function a worker can take.
+// Want says how many messages of a function a worker can lease.
 type Want struct {
 	Function string
-	Room     int
+	Max      int
 }
 
-// Claim leases up to Room messages of each function to a session, oldest first
+// Claim leases up to Max messages of each function to a session, oldest first
 // and never one that another worker holds: one statement for all functions. Of a
 // function whose circuit is open it leases one message when a probe is due, and
 // none otherwise.
@@ -28,7 +28,7 @@ func (q *Queue) Claim(ctx context.Context, session int32, want []Want) ([]Messag
 	begun := time.Now()
 	q.mu.Lock()
 	for i, w := range want {
-		fns[i], room[i], since[i] = w.Function, int32(w.Room), q.marks.from(w.Function, begun)
+		fns[i], room[i], since[i] = w.Function, int32(w.Max), q.marks.from(w.Function, begun)
 	}
 	q.mu.Unlock()
 	rows, err := q.db.Query(ctx, claimSQL, fns, room, session, Duration, since)
@@ -75,7 +75,7 @@ func (q *Queue) remember(want []Want, since []time.Time, list []claimed, begun t
 		if !ok || f.probe {
 			continue // perhaps it was not read at all
 		}
-		if f.n < w.Room { // it was read to the end
+		if f.n < w.Max { // it was read to the end
 			f.until = list[0].now
 		}
 		q.marks.advance(w.Function, since[i], f.until, time.Now(), time.Since(begun))

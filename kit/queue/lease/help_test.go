@@ -32,7 +32,7 @@ func claim(t *testing.T, db queue.Beginner, session int32, room int) []lease.Mes
 
 func claimFrom(t *testing.T, q *lease.Queue, session int32, room int) []lease.Message {
 	t.Helper()
-	list, err := q.Claim(t.Context(), session, []lease.Want{{Function: "f", Room: room}})
+	list, err := q.Claim(t.Context(), session, []lease.Want{{Function: "f", Max: room}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -134,9 +134,9 @@ func (c *call) broken(value interface{}) {
 	}
 }
 
-// settle hands the connection back: to net/http when the answer is whole, and
+// endConnection hands the connection back: to net/http when the answer is whole, and
 // else to nobody. It panics in the way net/http takes for "close this".
-func (c *call) settle() {
+func (c *call) endConnection() {
 	switch c.state.Load() {
 	case expired:
 		c.ending.Lock() // until the 504 has been written

@@ -114,7 +114,7 @@ func (s *server) run(c *call, r *http.Request) {
 		if r.MultipartForm != nil { // net/http cleans up after its own copy of the request only
 			r.MultipartForm.RemoveAll()
 		}
-		c.settle()
+		c.endConnection()
 		c.finish()
 	}()
 	s.handler.ServeHTTP(c, r)

@@ -62,7 +62,7 @@ func TestQueue_AcceptedIsCommitted(t *testing.T) {
 	if l, err := deadletter.List(t.Context(), pool, deadletter.Filter{Function: "echo"}, 0, 10); err != nil || len(l) != 1 || l[0].Code != "cancelled" || l[0].Path != "/%FF%C3%A9?%FE" {
 		t.Errorf("dead letters %+v, %v", l, err)
 	}
-	list, err := lease.Open(pool).Claim(t.Context(), 1, []lease.Want{{Function: "echo", Room: 10}})
+	list, err := lease.Open(pool).Claim(t.Context(), 1, []lease.Want{{Function: "echo", Max: 10}})
 	if err != nil || len(list) != 1 {
 		t.Fatalf("%d messages, %v", len(list), err)
 	}
@@ -108,7 +108,7 @@ func TestQueue_AnAsyncCallIsKnownByItsID(t *testing.T) {
 			t.Errorf("cancel: %d, want %d", w.Code, want)
 		}
 	}
-	list, err := lease.Open(pool).Claim(t.Context(), 1, []lease.Want{{Function: "echo", Room: 10}})
+	list, err := lease.Open(pool).Claim(t.Context(), 1, []lease.Want{{Function: "echo", Max: 10}})
 	if err != nil || len(list) != 1 || list[0].CallID != "mine-1" {
 		t.Errorf("what is left to do: %+v, %v", list, err)
 	}

@@ -13,15 +13,15 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// Place takes a program that was compiled on this machine, with the folder static
-// beside its handler if there is one, and keeps both where Unpack, given the same
+// Install copies a program that was compiled on this machine, with the folder static
+// beside its handler if there is one, to where Unpack, given the same
 // dir, finds them under the digest that is returned: with no layers, no registry,
 // and nobody to send them to. It is for a program whose next version is seconds
 // away. The file at binary is gone afterwards.
-func Place(binary, static, dir string) (digest string, err error) {
+func Install(binary, static, dir string) (digest string, err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("place %s: %w", binary, err)
+			err = fmt.Errorf("install %s: %w", binary, err)
 		}
 	}()
 	size, err := checkProgram(binary, runtime.GOARCH)

@@ -15,7 +15,7 @@ func TestPlace_APlacedProgramNeedsNoRegistry(t *testing.T) {
 		t.Helper()
 		path := filepath.Join(work, "handler")
 		write(t, path, program(t))
-		digest, err := Place(path, filepath.Join(work, "static"), dir)
+		digest, err := Install(path, filepath.Join(work, "static"), dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,7 +34,7 @@ func TestPlace_APlacedProgramNeedsNoRegistry(t *testing.T) {
 	}
 	text := filepath.Join(work, "text")
 	write(t, text, "#!/bin/sh\n")
-	if _, err := Place(text, "", dir); err == nil {
+	if _, err := Install(text, "", dir); err == nil {
 		t.Error("a script was placed as a program")
 	}
 }
@@ -45,7 +45,7 @@ func TestPlace_StaticFolder(t *testing.T) {
 	place := func() string {
 		t.Helper()
 		write(t, filepath.Join(work, "handler"), program(t))
-		digest, err := Place(filepath.Join(work, "handler"), filepath.Join(work, "static"), dir)
+		digest, err := Install(filepath.Join(work, "handler"), filepath.Join(work, "static"), dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +77,7 @@ func TestPlace_StaticFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(work, "handler"), program(t))
-	if _, err := Place(filepath.Join(work, "handler"), filepath.Join(work, "static"), dir); err == nil {
+	if _, err := Install(filepath.Join(work, "handler"), filepath.Join(work, "static"), dir); err == nil {
 		t.Error("a link that leads out of static was followed")
 	}
 }
