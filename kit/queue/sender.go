@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"fnstore/kit/failpoint"
 )
 
 // Limits bound what waits for one function. A message beyond is refused with
@@ -101,6 +103,7 @@ func (s *Sender) alone(ctx context.Context, n New) (a Accepted, err error) {
 		a, err = EnqueueLarge(ctx, tx, s.bodies, n)
 		return err
 	})
+	failpoint.Hit(failpoint.Inserted)
 	return a, err
 }
 
@@ -189,5 +192,6 @@ func (s *Sender) insert(ctx context.Context, list []*sending) error {
 	for i, p := range list {
 		p.got = Accepted{ID: ids[i], CallID: p.CallID}
 	}
+	failpoint.Hit(failpoint.Inserted)
 	return nil
 }

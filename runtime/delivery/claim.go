@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"fnstore/kit/failpoint"
 	"fnstore/kit/queue/lease"
 )
 
@@ -78,6 +79,7 @@ func (d *Delivery) claimOnce(ctx, work context.Context, session int32) (more boo
 	if err != nil {
 		return false, 0, err
 	}
+	failpoint.Hit(failpoint.Leased)
 	d.accept(work, messages)
 	return len(messages) > 0 && len(messages) < asked, len(messages), nil
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"fnstore/kit/failpoint"
 	"fnstore/kit/queue/lease"
 )
 
@@ -37,6 +38,7 @@ func (d *Delivery) deliver(l *lane, f Function, list []*attempt) {
 		}
 		answers = d.callBatch(ctx, f, messages)
 	}
+	failpoint.Hit(failpoint.Answered)
 	verdicts := make([]verdict, len(list))
 	for i, a := range list {
 		verdicts[i] = judge(a.Message, f.Retry, answers[i], time.Now())

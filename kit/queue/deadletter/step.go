@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"fnstore/kit/failpoint"
 	"fnstore/kit/queue"
 )
 
@@ -43,6 +44,7 @@ where state = 'running' and step_at <= now() order by step_at limit 1 for update
 		if moved, err = move(ctx, tx, j.Kind, ids); err != nil {
 			return err
 		}
+		failpoint.Hit(failpoint.Resent)
 		state := "done"
 		if len(ids) == n {
 			last, state = ids[n-1], "running"

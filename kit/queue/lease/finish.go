@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"fnstore/kit/failpoint"
 	"fnstore/kit/queue"
 )
 
@@ -81,6 +82,7 @@ func (q *Queue) finishAll(ctx context.Context, outcomes []Outcome, wait bool) (r
 	if err != nil {
 		return nil, nil, fmt.Errorf("finish: %w", err)
 	}
+	failpoint.Hit(failpoint.Finished)
 	for _, o := range outcomes {
 		if !applied[o.ID] {
 			refused = append(refused, o.Key)
@@ -177,6 +179,9 @@ func apply(ctx context.Context, db queue.DB, verdict Verdict, outcomes []Outcome
 		return err
 	}
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if verdict == Dead {
+		failpoint.Hit(failpoint.Burying)
+	}
 	for _, id := range ids {
 		applied[id] = true
 	}

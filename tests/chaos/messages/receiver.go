@@ -1,0 +1,200 @@
+package messages
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"fnstore/runtime/services/servicestest"
+	"fnstore/tests/chaos/messages/plan"
+)
+
+// receiver is the functions. Each message has one effect: a row, in a database
+// that nothing breaks. Calls fail before the effect and after it, and some
+// messages can never succeed.
+type receiver struct {
+	socket string
+	db     *pgxpool.Pool
+	chance func() float64
+	outage atomic.Bool // all calls fail
+
+	// Mutants of a function.
+	twice bool // the effect has no unique key
+	skip  bool // a message that was seen before is skipped, although its effect failed
+
+	mu      sync.Mutex
+	calls   map[string]*receipt  // under way, by call id
+	orphans map[string]time.Time // whose worker was killed then
+	again   []time.Duration      // from a worker's death to the next call
+	seen    int
+}
+
+// receipt is a call under way.
+type receipt struct {
+	node       string
+	superseded chan struct{} // closed when the same message comes again
+}
+
+// message is what the body says.
+type message struct {
+	Group string `json:"group"`
+	Seq   int64  `json:"seq"` // within the group
+	Bad   bool   `json:"bad"` // it can never succeed
+}
+
+const schema = `
+create table effect (n bigserial primary key, id text not null, grp text not null, seq bigint not null);
+create table received (id text primary key);`
+
+func openReceiver(t *testing.T, chance *rand.Rand, twice, skip bool) *receiver {
+	t.Helper()
+	var mu sync.Mutex
+	r := &receiver{
+		socket: filepath.Join(t.TempDir(), "f"), twice: twice, skip: skip, calls: map[string]*receipt{}, orphans: map[string]time.Time{},
+		chance: func() float64 { mu.Lock(); defer mu.Unlock(); return chance.Float64() },
+	}
+	var err error
+	if r.db, err = pgxpool.New(t.Context(), servicestest.Postgres(t)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.db.Close)
+	sql := schema
+	if !twice {
+		sql += "create unique index once on effect (id);"
+	}
+	if _, err := r.db.Exec(t.Context(), sql); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("unix", r.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: r}
+	go func() { _ = srv.Serve(l) }()
+	t.Cleanup(func() { _ = srv.Close() })
+	return r
+}
+
+// supersededPause is longer than a stopped worker needs to read what became of
+// its own call and to write it, so that it writes before the newer call ends.
+const supersededPause = 4 * time.Second
+
+func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	id := req.Header.Get("X-Call-Id")
+	var m message
+	if err := json.NewDecoder(req.Body).Decode(&m); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	c, newer := r.arrive(id, req.Header.Get(plan.Node))
+	defer r.leave(id, c)
+	if newer {
+		time.Sleep(supersededPause)
+	}
+	// A function that has begun goes on when its caller has gone.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(req.Context()), 20*time.Second)
+	defer cancel()
+	if r.skip {
+		tag, err := r.db.Exec(ctx, "insert into received (id) values ($1) on conflict do nothing", id)
+		if err == nil && tag.RowsAffected() == 0 {
+			return
+		}
+	}
+	x := r.chance()
+	switch {
+	case m.Bad:
+		http.Error(w, "it can never succeed", http.StatusUnprocessableEntity)
+		return
+	case r.outage.Load() || x < 0.02:
+		http.Error(w, "not now", http.StatusServiceUnavailable)
+		return
+	case x < 0.03:
+		panic(http.ErrAbortHandler)
+	case x < 0.05:
+		time.Sleep(300 * time.Millisecond)
+	}
+	select {
+	case <-c.superseded:
+		http.Error(w, "an old call of this message", http.StatusUnprocessableEntity)
+		return
+	default:
+	}
+	if err := r.effect(ctx, id, m); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	if x > 0.99 {
+		panic(http.ErrAbortHandler) // after the effect
+	}
+}
+
+func (r *receiver) effect(ctx context.Context, id string, m message) error {
+	sql := "insert into effect (id, grp, seq) values ($1, $2, $3)"
+	if !r.twice {
+		sql += " on conflict do nothing"
+	}
+	_, err := r.db.Exec(ctx, sql, id, m.Group, m.Seq)
+	return err
+}
+
+// arrive notes a call. The message may have been under way already, in the hands
+// of a worker that was stopped: that call ends as one that can never succeed.
+func (r *receiver) arrive(id, node string) (c *receipt, newer bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen++
+	if at, ok := r.orphans[id]; ok {
+		r.again = append(r.again, time.Since(at))
+		delete(r.orphans, id)
+	}
+	old := r.calls[id]
+	if old != nil {
+		close(old.superseded)
+	}
+	c = &receipt{node: node, superseded: make(chan struct{})}
+	r.calls[id] = c
+	return c, old != nil
+}
+
+func (r *receiver) leave(id string, c *receipt) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.calls[id] == c {
+		delete(r.calls, id)
+	}
+}
+
+// killed notes that a worker was killed: its calls are to come again.
+func (r *receiver) killed(node string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, c := range r.calls {
+		if c.node == node {
+			r.orphans[id] = time.Now()
+			delete(r.calls, id) // nobody waits for it any more
+		}
+	}
+}
+
+// longest is the longest that a killed worker's message waited, in how many.
+func (r *receiver) longest() (most time.Duration, n int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.orphans) > 0 {
+		err = errors.New("a killed worker's message did not come again")
+	}
+	for _, d := range r.again {
+		most = max(most, d)
+	}
+	return most, len(r.again), err
+}
