@@ -14,7 +14,7 @@ COMMIT  := $(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown)
 RACED = ./kit/caller/... ./kit/queue/... ./kit/secret/... ./connectors/hook/... ./connectors/minio ./connectors/postgres ./connectors/topic ./runtime/... ./template/...
 RACE  = $(if $(shell command -v gcc || command -v clang),-race)
 # Started as programs, or run by a stage of their own.
-APART = /tests/\(flow\|browser\|docker\|chaos\|architecture\)$$
+APART = /tests/\(flow\|browser\|docker\|chaos\|chaos/messages\|architecture\)$$
 
 FUZZTIME ?= 30s
 COUNT    ?= 1
@@ -50,7 +50,7 @@ test: ## everything: checks, all tests with real services, a browser
 	@raced=$$($(GO) list $(RACED)) && rest=$$($(GO) list $(PACKAGES) | grep -v '$(APART)' | grep -vxF "$$raced") && \
 		$(STAGE) 'tests' $(GO) test -p 2 -vet=off -timeout 20m $$rest
 	@$(STAGE) 'flow' $(GO) test -vet=off -count=1 -timeout 15m ./tests/flow/...
-	@$(STAGE) 'chaos, a sample' $(GO) test -vet=off -count=1 -timeout 10m ./tests/chaos
+	@$(STAGE) 'chaos, a sample' $(GO) test -vet=off -count=1 -p 1 -timeout 10m ./tests/chaos ./tests/chaos/messages
 	@sh scripts/deps.sh docker || echo 'NOT CHECKED: functions as containers'
 	@$(STAGE) 'containers' $(GO) test -vet=off -count=1 -timeout 15m -v ./tests/docker
 	@$(STAGE) 'clients' sh -c 'cd tests/conform/sdk && $(GO) test -vet=off -count=1 -timeout 10m ./...'
@@ -59,8 +59,8 @@ test: ## everything: checks, all tests with real services, a browser
 test-docker: ## functions as containers of a real engine (root, docker.io; FAAS_CLI=path: faas-cli up too)
 	@CI=true FNSTORE_TEST_DOCKER=required FAAS_CLI='$(if $(FAAS_CLI),$(abspath $(FAAS_CLI)))' $(GO) test -vet=off -count=1 -timeout 20m -v ./tests/docker
 
-chaos: ## what holds when things break, at full length, some 8 minutes (CHAOS_SEED=n has a run again)
-	@CHAOS=full CI=true $(GO) test -vet=off -count=1 -timeout 30m -v ./tests/chaos
+chaos: ## what holds when things break, at full length, some 25 minutes (CHAOS_SEED=n has a run again)
+	@CHAOS=full CI=true $(GO) test -vet=off -count=1 -timeout 45m -p 1 -v ./tests/chaos ./tests/chaos/messages
 	@CHAOS=full $(GO) test -vet=off -count=1 -timeout 30m -v ./tests/conform/gateway -run '^TestPipelined_'
 
 test-faas-cli: ## the real faas-cli against whole stores (FAAS_CLI=path; UPDATE=1 writes docs/faas-cli.md)

@@ -110,7 +110,6 @@ func endAt(ctx context.Context, r *rig, step string, cause func() error) error {
 	return err
 }
 
-
 // resend sends all dead letters again, and ends the worker that does it.
 func resend(ctx context.Context, r *rig) error {
 	return endAt(ctx, r, failpoint.Resent, func() error {
@@ -119,12 +118,15 @@ func resend(ctx context.Context, r *rig) error {
 	})
 }
 
-// stopNode has a node stand still until its leases have ended and others have
-// its messages, and go on then. Other faults happen meanwhile.
+// stopNode has a node stand still, in the middle of calls, until its leases have
+// ended and others have its messages, and go on then. Other faults happen meanwhile.
 func stopNode(_ context.Context, r *rig) error {
 	r.stopped.Wait()
 	n := r.any()
+	r.fns.hang.Store(n.name)
+	time.Sleep(300 * time.Millisecond)
 	n.signal(syscall.SIGSTOP)
+	r.fns.hang.Store("")
 	r.stopped.Go(func() {
 		time.Sleep(lease.Duration + 2500*time.Millisecond)
 		n.signal(syscall.SIGCONT)

@@ -63,7 +63,7 @@ func (r *rig) run(t *testing.T, n int, plan []fault) report {
 	var done atomic.Int64 // faults
 	sent := make(chan *ledger, 1)
 	go func() {
-		sent <- r.send(ctx, n, func() float64 { return float64(done.Load()) / float64(len(plan)) })
+		sent <- r.send(ctx, n, func() float64 { return float64(done.Load()+1) / float64(len(plan)+1) })
 	}()
 	for i, f := range plan {
 		one, stop := context.WithTimeout(ctx, 30*time.Second)
@@ -76,6 +76,7 @@ func (r *rig) run(t *testing.T, n int, plan []fault) report {
 		time.Sleep(time.Duration(200+r.rand.IntN(600)) * time.Millisecond)
 	}
 	r.stopped.Wait()
+	done.Store(int64(len(plan))) // also of none
 	l := <-sent
 	idle, stop := context.WithTimeout(ctx, 3*time.Minute)
 	defer stop()

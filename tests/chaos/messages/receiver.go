@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -26,17 +27,20 @@ type receiver struct {
 	socket string
 	db     *pgxpool.Pool
 	chance func() float64
-	outage atomic.Bool // all calls fail
+	outage atomic.Bool  // all calls fail
+	down   atomic.Value // string: the function whose calls fail
+	hang   atomic.Value // string: the node whose calls take long, until the same message comes again
 
 	// Mutants of a function.
 	twice bool // the effect has no unique key
 	skip  bool // a message that was seen before is skipped, although its effect failed
 
 	mu      sync.Mutex
-	calls   map[string]*receipt  // under way, by call id
-	orphans map[string]time.Time // whose worker was killed then
-	again   []time.Duration      // from a worker's death to the next call
-	seen    int
+	calls   map[string]*receipt        // under way, by call id
+	orphans map[string]time.Time       // whose worker was killed then
+	again   []time.Duration            // from a worker's death to the next call
+	arrived map[string]int             // calls, by function
+	waited  map[string][]time.Duration // from the sender to the first call
 }
 
 // receipt is a call under way.
@@ -50,6 +54,9 @@ type message struct {
 	Group string `json:"group"`
 	Seq   int64  `json:"seq"` // within the group
 	Bad   bool   `json:"bad"` // it can never succeed
+
+	Function string    `json:"function"`
+	Sent     time.Time `json:"sent"`
 }
 
 const schema = `
@@ -61,6 +68,7 @@ func openReceiver(t *testing.T, chance *rand.Rand, twice, skip bool) *receiver {
 	var mu sync.Mutex
 	r := &receiver{
 		socket: filepath.Join(t.TempDir(), "f"), twice: twice, skip: skip, calls: map[string]*receipt{}, orphans: map[string]time.Time{},
+		arrived: map[string]int{}, waited: map[string][]time.Duration{},
 		chance: func() float64 { mu.Lock(); defer mu.Unlock(); return chance.Float64() },
 	}
 	var err error
@@ -89,6 +97,9 @@ func openReceiver(t *testing.T, chance *rand.Rand, twice, skip bool) *receiver {
 // its own call and to write it, so that it writes before the newer call ends.
 const supersededPause = 4 * time.Second
 
+// hangTime is longer than a stopped worker stands still.
+const hangTime = 15 * time.Second
+
 func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	id := req.Header.Get("X-Call-Id")
 	var m message
@@ -97,6 +108,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	c, newer := r.arrive(id, req.Header.Get(plan.Node))
+	r.count(m, req.Header.Get("X-Fnstore-Attempt") == "1")
 	defer r.leave(id, c)
 	if newer {
 		time.Sleep(supersededPause)
@@ -115,13 +127,21 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	case m.Bad:
 		http.Error(w, "it can never succeed", http.StatusUnprocessableEntity)
 		return
-	case r.outage.Load() || x < 0.02:
+	case r.outage.Load() || r.down.Load() == m.Function || x < 0.02:
 		http.Error(w, "not now", http.StatusServiceUnavailable)
 		return
 	case x < 0.03:
 		panic(http.ErrAbortHandler)
 	case x < 0.05:
 		time.Sleep(300 * time.Millisecond)
+	}
+	wait := time.Duration(0)
+	if r.hang.Load() == c.node {
+		wait = hangTime
+	}
+	select {
+	case <-time.After(wait):
+	case <-c.superseded:
 	}
 	select {
 	case <-c.superseded:
@@ -152,7 +172,6 @@ func (r *receiver) effect(ctx context.Context, id string, m message) error {
 func (r *receiver) arrive(id, node string) (c *receipt, newer bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.seen++
 	if at, ok := r.orphans[id]; ok {
 		r.again = append(r.again, time.Since(at))
 		delete(r.orphans, id)
@@ -164,6 +183,30 @@ func (r *receiver) arrive(id, node string) (c *receipt, newer bool) {
 	c = &receipt{node: node, superseded: make(chan struct{})}
 	r.calls[id] = c
 	return c, old != nil
+}
+
+func (r *receiver) count(m message, first bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.arrived[m.Function]++
+	if first {
+		r.waited[m.Function] = append(r.waited[m.Function], time.Since(m.Sent))
+	}
+}
+
+// figures gives the calls of a function since the last time that it was asked, and
+// how long ninety-nine of a hundred messages waited for their call at most.
+func (r *receiver) figures(function string) (calls int, p99 time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	calls = r.arrived[function]
+	if w := r.waited[function]; len(w) > 0 {
+		slices.Sort(w)
+		p99 = w[len(w)*99/100]
+	}
+	delete(r.arrived, function)
+	delete(r.waited, function)
+	return calls, p99
 }
 
 func (r *receiver) leave(id string, c *receipt) {

@@ -60,7 +60,7 @@ func (r *rig) send(ctx context.Context, n int, share func() float64) *ledger {
 
 func (r *rig) sendOne(ctx context.Context, client *http.Client, l *ledger, k int, seq int64) {
 	id := fmt.Sprintf("%d-%d", k, seq)
-	m := message{Seq: seq, Bad: r.fns.chance() < badShare}
+	m := message{Seq: seq, Bad: r.fns.chance() < badShare, Function: plan.Functions[k%len(plan.Functions)], Sent: time.Now()}
 	if k%2 == 0 {
 		m.Group = fmt.Sprintf("g%d", k)
 	}
@@ -70,7 +70,7 @@ func (r *rig) sendOne(ctx context.Context, client *http.Client, l *ledger, k int
 	l.mu.Unlock()
 	body, _ := json.Marshal(m)
 	n := r.nodes[int(seq)%len(r.nodes)]
-	url := fmt.Sprintf("http://%s/async-function/%s", n.addr, plan.Functions[k%len(plan.Functions)])
+	url := fmt.Sprintf("http://%s/async-function/%s", n.addr, m.Function)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(string(body)))
 	if err != nil {
 		panic(err) // a mistake here
