@@ -2,7 +2,7 @@
 // binaries that are built with the tag failpoint. In all others it does nothing
 // and is compiled to nothing. It does not know what the steps mean.
 //
-// FNSTORE_FAILPOINT names the step at which such a process ends, the first time
+// CHAOS_FAILPOINT names the step at which such a process ends, the first time
 // that it comes there.
 package failpoint
 

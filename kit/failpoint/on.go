@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-var chosen = os.Getenv("FNSTORE_FAILPOINT")
+var chosen = os.Getenv("CHAOS_FAILPOINT")
 
 // Hit ends the process if step is the chosen one.
 func Hit(step string) {

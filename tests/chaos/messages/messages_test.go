@@ -1,8 +1,3 @@
-// Package messages breaks a queue and everything around it while messages go
-// through, and compares what was promised with what happened: nothing that was
-// accepted is lost, no effect happens twice, groups stay in order. CHAOS=full, or
-// make chaos, sends 100,000 messages through 320 faults; CHAOS_SEED=n chooses the
-// faults of an earlier run.
 package messages
 
 import (

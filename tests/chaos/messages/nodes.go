@@ -59,7 +59,7 @@ func (n *node) start(failpoint string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	cmd := exec.Command(n.bin)
-	cmd.Env = append(n.env, "FNSTORE_FAILPOINT="+failpoint)
+	cmd.Env = append(n.env, "CHAOS_FAILPOINT="+failpoint)
 	cmd.Stderr = os.Stderr
 	leash, err := cmd.StdinPipe()
 	if err != nil {
