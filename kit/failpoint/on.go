@@ -8,7 +8,9 @@ import (
 	"time"
 )
 
-var chosen = os.Getenv("CHAOS_FAILPOINT")
+const variable = "CHAOS_FAILPOINT"
+
+var chosen = os.Getenv(variable)
 
 // Hit ends the process if step is the chosen one.
 func Hit(step string) {
