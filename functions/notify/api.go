@@ -1,17 +1,13 @@
 package function
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
 	"fnstore/kit/pg"
 	"fnstore/kit/rest"
 	"fnstore/kit/signed"
-	"fnstore/kit/wire"
 )
 
 // Names of secrets.
@@ -58,7 +54,9 @@ func Open(getenv func(string) string, read func(name string) (string, error)) (h
 		return nil, err
 	}
 	one := "/subscriptions/{id}"
-	service := &rest.API{Name: "notify", Routes: []rest.Route{
+	// Without an op it publishes: that is how the store tells of dead letters, and
+	// how a topic's publications arrive.
+	service := &rest.API{Name: "notify", Default: "publish", Routes: []rest.Route{
 		{Method: "POST", Path: "/publish", Op: "publish", Public: true, MaxBody: maxBody, Serve: a.publish("")},
 		{Method: "POST", Path: "/send", Op: "send-notification", Public: true, MaxBody: maxBody, Serve: a.publish("")},
 		{Method: "POST", Path: "/confirm", Op: "send-confirmation", Public: true, MaxBody: maxBody, Serve: a.publish("order_success")},
@@ -68,25 +66,5 @@ func Open(getenv func(string) string, read func(name string) (string, error)) (h
 		{Method: "DELETE", Path: one, Op: "unsubscribe", Public: true, Serve: a.unsubscribe},
 		{Method: "POST", Path: "/deliver", Public: true, MaxBody: maxBody, Serve: a.deliver},
 	}}
-	return signed.Only(maxBody, withoutOp(service)), nil
-}
-
-// withoutOp takes POST / that names no op for a notification: that is how the
-// store tells of dead letters, and how a topic's publications arrive.
-func withoutOp(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && r.URL.Path == "/" && !r.URL.Query().Has("op") {
-			body, err := io.ReadAll(r.Body)
-			if err != nil {
-				wire.Fail(w, r, err)
-				return
-			}
-			r.Body = io.NopCloser(bytes.NewReader(body))
-			var named struct{ Op json.RawMessage }
-			if json.Unmarshal(body, &named) != nil || named.Op == nil {
-				r.URL.Path = "/publish"
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
+	return signed.Only(maxBody, service), nil
 }
