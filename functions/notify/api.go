@@ -8,6 +8,7 @@ import (
 	"fnstore/kit/pg"
 	"fnstore/kit/rest"
 	"fnstore/kit/signed"
+	"fnstore/kit/wire"
 )
 
 // Names of secrets.
@@ -66,5 +67,12 @@ func Open(getenv func(string) string, read func(name string) (string, error)) (h
 		{Method: "DELETE", Path: one, Op: "unsubscribe", Public: true, Serve: a.unsubscribe},
 		{Method: "POST", Path: "/deliver", Public: true, MaxBody: maxBody, Serve: a.deliver},
 	}}
-	return signed.Only(maxBody, service), nil
+	others := signed.Only(maxBody, service)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/alerts" {
+			wire.Serve(w, r, a.alerts)
+			return
+		}
+		others.ServeHTTP(w, r)
+	}), nil
 }

@@ -7,8 +7,10 @@
 //	GET    /subscriptions       all of them
 //	DELETE /subscriptions/{id}  one of them goes
 //
-// Each is also POST /?op=NAME; POST / without an op publishes. It takes signed
-// calls only. 202 means that the notification and a message for each subscriber
+//	POST   /alerts              what Alertmanager sends, with a password of its own
+//
+// Each of the others is also POST /?op=NAME; POST / without an op publishes. They take
+// signed calls only. 202 means that the notification and a message for each subscriber
 // are committed; the queue delivers each on its own. It does not know what
 // a notification is about beyond its type.
 package function

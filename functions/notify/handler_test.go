@@ -62,6 +62,20 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+func FuzzParseAlerts(f *testing.F) {
+	list, err := parseTexts("")
+	if err != nil {
+		f.Fatal(err)
+	}
+	a := &api{texts: list, now: time.Now}
+	f.Add([]byte(`{"status":"firing","alerts":[{"status":"firing","labels":{"alertname":"A"},"startsAt":"2026-01-01T00:00:00Z"}]}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if n, err := a.parseAlerts(body); err != nil && fault.Of(err).Kind != fault.Invalid || err == nil && strings.ContainsAny(n.Subject, "\r\n") {
+			t.Errorf("%+v, %v", n, err)
+		}
+	})
+}
+
 func FuzzPlace(f *testing.F) {
 	f.Add("https://example.org:8443/a?b=c")
 	f.Add("http://[::1]/")

@@ -97,25 +97,30 @@ func (a *api) publish(standard string) func(http.ResponseWriter, *http.Request) 
 		if err != nil {
 			return err
 		}
-		count, again := 0, false
-		if err := a.db.Do(r.Context(), func(tx pg.Tx) (err error) {
-			count, again, err = a.keep(r.Context(), tx, n)
-			return err
-		}); err != nil {
-			if fault.Of(err).Kind == fault.Forbidden {
-				return fault.New(fault.Unavailable, "not_allowed_to_send", "a subscriber cannot be sent to").Because(err)
-			}
-			return pg.Fault(err)
-		}
-		if again {
-			return wire.JSON(w, http.StatusOK, map[string]any{"status": "duplicate", "id": n.ID, "type": n.Type})
-		}
-		if err := queue.Notify(r.Context(), a.db); err != nil { // a hint: workers look by themselves, a little later
-			slog.Warn("workers were not told of messages", "cause", err.Error())
-		}
-		slog.Info("notification", "id", n.ID, "topic", n.Topic, "type", n.Type, "deliveries", count, "call_id", r.Header.Get(wire.CallID))
-		return wire.JSON(w, http.StatusAccepted, map[string]any{"status": "accepted", "id": n.ID, "type": n.Type, "deliveries": count})
+		return a.accept(w, r, n)
 	}
+}
+
+// accept keeps a notification and answers.
+func (a *api) accept(w http.ResponseWriter, r *http.Request, n notification) error {
+	count, again := 0, false
+	if err := a.db.Do(r.Context(), func(tx pg.Tx) (err error) {
+		count, again, err = a.keep(r.Context(), tx, n)
+		return err
+	}); err != nil {
+		if fault.Of(err).Kind == fault.Forbidden {
+			return fault.New(fault.Unavailable, "not_allowed_to_send", "a subscriber cannot be sent to").Because(err)
+		}
+		return pg.Fault(err)
+	}
+	if again {
+		return wire.JSON(w, http.StatusOK, map[string]any{"status": "duplicate", "id": n.ID, "type": n.Type})
+	}
+	if err := queue.Notify(r.Context(), a.db); err != nil { // a hint: workers look by themselves, a little later
+		slog.Warn("workers were not told of messages", "cause", err.Error())
+	}
+	slog.Info("notification", "id", n.ID, "topic", n.Topic, "type", n.Type, "deliveries", count, "call_id", r.Header.Get(wire.CallID))
+	return wire.JSON(w, http.StatusAccepted, map[string]any{"status": "accepted", "id": n.ID, "type": n.Type, "deliveries": count})
 }
 
 // keep writes a notification and a message for each subscriber whose filter lets

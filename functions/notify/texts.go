@@ -23,6 +23,8 @@ var builtin = map[string][2]string{
 	"out_of_stock":            {"Order Cancelled", "Order {{.order.order_id}} cancelled - items out of stock"},
 	"order_validation_failed": {"Order Rejected", "Order {{.order.order_id}} was not accepted: it is not valid"},
 	"fnstore.dead_letters":    {"Dead letters of {{.function}}", "{{.count}} calls of {{.function}} failed for good.\nThe last: {{.last.code}}, {{.last.reason}}\nfnstore dlq list {{.function}} shows them."},
+	"alert.firing":            {"Alert: {{.alertname}}", "{{range .alerts}}{{.name}}, {{.status}} since {{.since}}\n{{.summary}}\n{{end}}"},
+	"alert.resolved":          {"Resolved: {{.alertname}}", "{{range .alerts}}{{.name}}, {{.status}}\n{{.summary}}\n{{end}}"},
 	"default":                 {"Order Update", "Order notification"},
 }
 

@@ -19,7 +19,7 @@ import (
 func (r *rig) notifier(t *testing.T, private ...string) (string, http.Handler) {
 	t.Helper()
 	mountEventKey(t)
-	r.provide(provision.Function{Name: "notify", Secrets: []string{"notify-pg"}, Annotations: map[string]string{"fnstore.sends": "notify, hello"}})
+	r.provide(provision.Function{Name: "notify", Secrets: []string{"notify-pg"}, Annotations: map[string]string{"fnstore.sends": "notify, hello, user-events"}})
 	for i := range private {
 		private[i] = strings.TrimPrefix(private[i], "http://")
 	}
@@ -305,4 +305,37 @@ func TestNotify_Readme(t *testing.T) {
 			t.Errorf("the output does not have %s:\n%s", want, out)
 		}
 	}
+}
+
+// What Alertmanager sends reaches the subscribers of alerts once, if it knows the
+// password.
+// Seed: R46, R47, B53
+func TestNotify_Alerts(t *testing.T) {
+	r := newRig(t)
+	url, _ := r.notifier(t)
+	subscribe(t, url, "alerts", "function", "hello", `{"severity":["page"]}`).want(t, "function", 201, "")
+	group := func(status, name, severity string) string {
+		return `{"version":"4","groupKey":"{}:{}","truncatedAlerts":0,"status":"` + status + `","receiver":"notify","groupLabels":{},"commonLabels":{"alertname":"` + name + `","severity":"` + severity + `"},
+			"commonAnnotations":{},"externalURL":"http://x","alerts":[{"status":"` + status + `","labels":{"alertname":"` + name + `"},"annotations":{"summary":"more than 5 errors"},"startsAt":"2026-01-01T00:00:00Z","endsAt":"0001-01-01T00:00:00Z","generatorURL":"","fingerprint":"a"}]}`
+	}
+	call(t, "POST", url+"/alerts", group("firing", "ProcessingErrors", "page")).want(t, "before there is a password", 503, "no_alert_password")
+	r.set("notify-alerts", hookKey)
+	for _, password := range []string{"", "Bearer ", "Bearer x", "Basic " + hookKey, hookKey} {
+		call(t, "POST", url+"/alerts", group("firing", "ProcessingErrors", "page"), "Authorization", password).want(t, password, 401, "bad_alert_password")
+	}
+	for range 2 {
+		if a := call(t, "POST", url+"/alerts", group("firing", "ProcessingErrors", "page"), "Authorization", "Bearer "+hookKey); a.status != 202 && a.status != 200 {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+	call(t, "POST", url+"/alerts", group("resolved", "ProcessingErrors", "page"), "Authorization", "Bearer "+hookKey).want(t, "resolved", 202, "")
+	call(t, "POST", url+"/alerts", group("firing", "Other", "info"), "Authorization", "Bearer "+hookKey).want(t, "another severity", 202, "")
+	rows := strings.Join(r.column(`select distinct b->>'subject' || ': ' || (b->>'message') from (select convert_from(body, 'UTF8')::jsonb b from queue.message where fn = 'hello') m order by 1`), "|")
+	if want := "Alert: ProcessingErrors: ProcessingErrors, firing since 2026-01-01T00:00:00Z\nmore than 5 errors\n|Resolved: ProcessingErrors: ProcessingErrors, resolved\nmore than 5 errors\n"; rows != want {
+		t.Errorf("%q, want %q", rows, want)
+	}
+	for _, body := range []string{"", "{}", `{"status":"firing","alerts":[]}`, `{"status":"odd","alerts":[{}]}`} {
+		call(t, "POST", url+"/alerts", body, "Authorization", "Bearer "+hookKey).want(t, body, 400, "bad_alerts")
+	}
+	call(t, "GET", url+"/alerts", "").want(t, "read", 405, "method_not_allowed")
 }
