@@ -2,7 +2,7 @@
 # Installs the Debian packages that the store needs, when they are missing.
 #
 #   sh scripts/deps.sh run    Postgres and Redis, for `make up`
-#   sh scripts/deps.sh test   also Chromium, nginx, clients of S3, curl, jq and openssl, for `make test`
+#   sh scripts/deps.sh test   also Chromium, nginx, clients of S3, a mail server, curl, jq and openssl, for `make test`
 #   sh scripts/deps.sh docker only a container engine, for tests that root runs
 #
 # Only the programs are wanted: the store runs private instances of its own. So no
@@ -29,6 +29,8 @@ redis_there() { have redis-server || have redis-check-rdb; }
 
 chromium_there() { have chromium || have chromium-browser || have google-chrome || have google-chrome-stable; }
 
+smtpd_there() { /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null; }
+
 boto3_there() { python3 -c 'import boto3' 2>/dev/null || /usr/bin/python3 -c 'import boto3' 2>/dev/null; }
 
 # Whoever has Docker from elsewhere has all of it; Debian's client is in docker.io.
@@ -46,6 +48,7 @@ missing() {
 	have nginx || printf 'nginx '
 	have aws || printf 'awscli '
 	boto3_there || printf 'python3-boto3 '
+	smtpd_there || printf 'python3-aiosmtpd '
 	for tool in curl jq openssl; do have $tool || printf '%s ' $tool; done # what pages say to try
 }
 

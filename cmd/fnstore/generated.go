@@ -19,7 +19,7 @@ const (
 
 // generated are the secrets that are 32 random bytes in hex, unless an operator
 // has given them another value.
-var generated = []string{caller.Secret, tokenKey, "auth-admin", "webhook-github", "webhook-stripe", "webhook-generic"}
+var generated = []string{caller.Secret, tokenKey, "auth-admin", "webhook-github", "webhook-stripe", "webhook-generic", "notify-webhook", "notify-alerts"}
 
 // generateSecrets makes those that are missing.
 func generateSecrets(vault *secrets.Store) error {

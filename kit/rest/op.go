@@ -39,6 +39,10 @@ func (a *API) named(w http.ResponseWriter, r *http.Request) (*http.Request, erro
 	var members map[string]json.RawMessage
 	var op string
 	if json.Unmarshal(body, &members) != nil || json.Unmarshal(members["op"], &op) != nil {
+		if a.Default != "" && members["op"] == nil {
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			return a.as(r, a.Default, query, nil)
+		}
 		return nil, fault.New(fault.Invalid, "no_op", "name what to do by ?op= or the member op: %s", a.ops())
 	}
 	if name, twice := wire.Repeated(body); twice {

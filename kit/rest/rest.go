@@ -51,6 +51,10 @@ type API struct {
 	// not prove who they are is counted by Guesses before it is refused.
 	Limit   func(w http.ResponseWriter, r *http.Request, policy string, c Caller) error
 	Guesses string
+
+	// Default is the op of a POST / that names none: a caller that can give
+	// neither path nor op, such as a schedule or a topic, means that. "" refuses it.
+	Default string
 }
 
 // Caller is who calls, once they have proved it.

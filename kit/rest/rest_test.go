@@ -3,6 +3,7 @@ package rest
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -267,4 +268,26 @@ func FuzzServeHTTP(f *testing.F) {
 			t.Errorf("%q %q: %d %s", path, body, w.Code, w.Body)
 		}
 	})
+}
+
+// A call that names no op is the default's, with its body as it came; one that
+// names a wrong op is refused all the same.
+func TestNamed_DefaultOp(t *testing.T) {
+	a := &API{Default: "take", Routes: []Route{{Method: "POST", Path: "/take", Op: "take", Public: true, MaxBody: 100, Serve: func(w http.ResponseWriter, r *http.Request) error {
+		_, err := io.Copy(w, r.Body)
+		return err
+	}}}}
+	for body, want := range map[string]string{"": "", `{"b":1, "a":2}`: `{"b":1, "a":2}`, "[1]": "[1]", `{"op":"take","a":1}`: `{"a":1}`} {
+		w := httptest.NewRecorder()
+		a.ServeHTTP(w, httptest.NewRequest("POST", "/", strings.NewReader(body)))
+		if w.Code != 200 || w.Body.String() != want {
+			t.Errorf("%q: %d %s", body, w.Code, w.Body)
+		}
+	}
+	for _, body := range []string{`{"op":"other"}`, `{"op":5}`} {
+		w := httptest.NewRecorder()
+		if a.ServeHTTP(w, httptest.NewRequest("POST", "/", strings.NewReader(body))); w.Code != 400 {
+			t.Errorf("%s: %d %s", body, w.Code, w.Body)
+		}
+	}
 }

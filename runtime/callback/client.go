@@ -7,14 +7,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"fnstore/kit/fault"
 	"fnstore/kit/queue/lease"
+	"fnstore/kit/safedial"
 )
 
 // Timeout bounds one callback, from dialling to the end of the answer.
@@ -50,28 +49,13 @@ func NewClient(h Hosts, key func() (string, error), version string) *Client {
 	return c
 }
 
-// addressError is of an address that no callback goes to.
-type addressError struct{ error }
-
-// dial connects to a host of the list. Where it has several addresses, those
-// that are refused are passed over.
+// dial connects to a host of the list.
 func (c *Client) dial(ctx context.Context, network, place string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(place)
 	if err != nil {
 		return nil, err
 	}
-	d := net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second,
-		Control: func(_, address string, _ syscall.RawConn) error {
-			at, err := netip.ParseAddrPort(address)
-			if err != nil {
-				return addressError{err}
-			}
-			if err := checkAddress(at.Addr(), c.hosts.of[key(host, port)]); err != nil {
-				return addressError{err}
-			}
-			return nil
-		}}
-	return d.DialContext(ctx, network, place)
+	return safedial.Dialer(c.hosts.of[key(host, port)]).DialContext(ctx, network, place)
 }
 
 // Call makes the call of a message. An error that is not retriable (see fault)
@@ -99,8 +83,11 @@ func (c *Client) Call(ctx context.Context, m lease.Message, body []byte) (*http.
 	req.Header.Set("X-Fnstore-Attempt", strconv.Itoa(m.Attempt))
 	sign(req.Header, key, body, time.Now())
 	res, err := c.http.Do(req)
-	var refused addressError
+	var refused safedial.RefusedError
 	if errors.As(err, &refused) {
+		if errors.Is(refused, safedial.ErrPrivate) {
+			return nil, fault.New(fault.Forbidden, "callback_address_refused", "%s; HOST:PORT%s in FNSTORE_CALLBACK_HOSTS allows it", refused.Error(), private)
+		}
 		return nil, fault.New(fault.Forbidden, "callback_address_refused", "%s", refused.Error())
 	}
 	if err != nil {

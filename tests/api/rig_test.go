@@ -40,6 +40,8 @@ type rig struct {
 	owner string // of the database
 	redis string // its owner's URL
 	admin *pgx.Conn
+	// provide gives a function its login, and the rig the secrets that it lists.
+	provide func(provision.Function)
 
 	mu      sync.Mutex
 	secrets map[string]string
@@ -73,11 +75,8 @@ func newRig(t testing.TB) *rig {
 	set := provision.New(vault, &provision.Redis{Owner: r.redis}, &provision.Postgres{Owner: r.owner, SQL: func(_ context.Context, f provision.Function) (fs.FS, error) {
 		return os.DirFS("../../functions/" + f.Name), nil
 	}})
-	for _, fn := range []string{"auth", "users", "webhook"} {
-		if _, err := os.Stat("../../functions/" + fn + "/grants.sql"); err != nil {
-			continue
-		}
-		f := provision.Function{Name: fn, Secrets: []string{fn + "-pg", fn + "-redis"}, Annotations: map[string]string{"fnstore.sends": "topic:webhooks"}}
+	r.provide = func(f provision.Function) {
+		t.Helper()
 		if err := set.Provide(ctx, f); err != nil {
 			t.Fatal(err)
 		}
@@ -86,8 +85,14 @@ func newRig(t testing.TB) *rig {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.secrets[name] = string(b)
+			r.set(name, string(b))
 		}
+	}
+	for _, fn := range []string{"auth", "users", "webhook"} {
+		if _, err := os.Stat("../../functions/" + fn + "/grants.sql"); err != nil {
+			continue
+		}
+		r.provide(provision.Function{Name: fn, Secrets: []string{fn + "-pg", fn + "-redis"}, Annotations: map[string]string{"fnstore.sends": "topic:webhooks"}})
 	}
 	if r.admin, err = pgx.Connect(ctx, r.owner); err != nil {
 		t.Fatal(err)

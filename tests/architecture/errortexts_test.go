@@ -27,6 +27,8 @@ var computed = map[string][]coded{
 // wholly of what went wrong.
 var general = map[string]string{
 	"bad_annotation": "an annotation cannot be read; the sentence quotes it: …", "bad_event": "the body is not an S3 event, or one of its records is not valid: …",
+	"bad_cloudevent": "the request is not a valid CloudEvent: …", "bad_user_event": "the body is no event about a user: …",
+	"bad_notification_body": "the body is no notification that can be published: …", "bad_subscription": "the subscription cannot be made: …",
 	"bad_message": "the message cannot be put into the queue: …", "bad_notification": "the body is not a notification of an object store: …",
 	"dedup_key_reused":         "the deduplication key was used for a message with another body; use a new key: …",
 	"image_too_large":          "the image has more pixels, or needs more memory, than is decoded here: …",

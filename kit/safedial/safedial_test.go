@@ -1,12 +1,14 @@
-package callback
+package safedial
 
 import (
+	"errors"
+	"net"
 	"net/netip"
 	"testing"
 )
 
 // Whatever a name resolves to, these are the addresses that are dialled.
-func TestCheckAddress_Table(t *testing.T) {
+func TestCheck_AddressTable(t *testing.T) {
 	const (
 		public  = "public"  // always
 		site    = "site"    // with the mark alone
@@ -39,10 +41,32 @@ func TestCheckAddress_Table(t *testing.T) {
 		{"100::1", refused}, {"5f00::1", refused}, {"4000::1", refused}, {"e000::1", refused},
 	} {
 		a := netip.MustParseAddr(c.address)
-		plain, marked := checkAddress(a, false) == nil, checkAddress(a, true) == nil
+		plain, marked := Check(a, false) == nil, Check(a, true) == nil
 		want := map[string][2]bool{public: {true, true}, site: {false, true}, refused: {false, false}}[c.want]
 		if plain != want[0] || marked != want[1] {
 			t.Errorf("%s: allowed %v, with the mark %v; it is %s", c.address, plain, marked, c.want)
 		}
+	}
+}
+
+// What is refused is refused when it is dialled, by whatever name.
+func TestDialer_RefusesWhenItDials(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	for _, host := range []string{"127.0.0.1", "localhost"} {
+		var refused RefusedError
+		if _, err := Dialer(false).DialContext(t.Context(), "tcp", net.JoinHostPort(host, port)); !errors.As(err, &refused) || !errors.Is(err, ErrPrivate) {
+			t.Errorf("%s: %v", host, err)
+		}
+		c, err := Dialer(true).DialContext(t.Context(), "tcp", net.JoinHostPort(host, port))
+		if err != nil {
+			t.Errorf("%s, allowed: %v", host, err)
+			continue
+		}
+		_ = c.Close()
 	}
 }

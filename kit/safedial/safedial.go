@@ -1,9 +1,49 @@
-package callback
+// Package safedial connects to hosts that somebody else has named: to addresses
+// that are public, and to those of a private network only where an operator said
+// so. The address is checked when it is dialled, after its name was resolved. It
+// does not know what is sent there.
+package safedial
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"syscall"
+	"time"
 )
+
+// Timeouts of a dialler.
+const (
+	connectTimeout = 10 * time.Second
+	keepAlive      = 15 * time.Second
+)
+
+// ErrPrivate is in the chain of an error about an address that would be allowed
+// on a private network.
+var ErrPrivate = errors.New("it is not public")
+
+// RefusedError is of an address that is not dialled.
+type RefusedError struct{ error }
+
+// Unwrap gives the reason.
+func (e RefusedError) Unwrap() error { return e.error }
+
+// Dialer gives a dialler that connects to no address that Check refuses; its
+// error is then a RefusedError. Where a name has several addresses, those that
+// are refused are passed over.
+func Dialer(private bool) *net.Dialer {
+	return &net.Dialer{Timeout: connectTimeout, KeepAlive: keepAlive, Control: func(_, address string, _ syscall.RawConn) error {
+		at, err := netip.ParseAddrPort(address)
+		if err == nil {
+			err = Check(at.Addr(), private)
+		}
+		if err != nil {
+			return RefusedError{err}
+		}
+		return nil
+	}}
+}
 
 // prefixes reads a list of networks.
 func prefixes(list ...string) (nets []netip.Prefix) {
@@ -22,7 +62,7 @@ var (
 		"127.0.0.0/8", "::1/128",
 		"fc00::/7", // RFC 4193
 	)
-	// never are addresses that no callback goes to, marked or not: link-local ones
+	// never are addresses that nothing goes to, allowed or not: link-local ones
 	// are where clouds answer with credentials, and the transition mechanisms hide
 	// an IPv4 address of any kind. (IANA's special-purpose registries, RFC 6890.)
 	never = prefixes(
@@ -40,24 +80,24 @@ var (
 	global = netip.MustParsePrefix("2000::/3")
 )
 
-// checkAddress refuses an address that a callback may not go to. marked allows
-// those of private networks and of this machine.
-func checkAddress(a netip.Addr, marked bool) error {
+// Check refuses an address that nothing goes to that a stranger has named.
+// private allows those of private networks and of this machine.
+func Check(a netip.Addr, private bool) error {
 	if a.Zone() != "" {
 		return fmt.Errorf("%s is an address of one link", a)
 	}
 	a = a.Unmap() // ::ffff:a.b.c.d is reached as a.b.c.d
 	for _, n := range never {
 		if n.Contains(a) {
-			return fmt.Errorf("%s is in %s, where no callback goes", a, n)
+			return fmt.Errorf("%s is in %s, where nothing is sent", a, n)
 		}
 	}
 	for _, n := range neighbours {
 		if n.Contains(a) {
-			if marked {
+			if private {
 				return nil
 			}
-			return fmt.Errorf("%s is in %s, which is not public; HOST:PORT%s in FNSTORE_CALLBACK_HOSTS allows it", a, n, private)
+			return fmt.Errorf("%s is in %s: %w", a, n, ErrPrivate)
 		}
 	}
 	if a.Is6() && (!global.Contains(a) || isatap(a)) {
