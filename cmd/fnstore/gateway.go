@@ -18,6 +18,7 @@ import (
 	"fnstore/runtime/ingress"
 	"fnstore/runtime/logs"
 	"fnstore/runtime/queueapi"
+	"fnstore/runtime/scrape"
 	"fnstore/runtime/ui"
 )
 
@@ -78,7 +79,7 @@ func (st *store) startGateway(written *logs.Store) error {
 		Provider: notifyingProvider{st.functions, &st.changes},
 		Secrets:  st.vault, Logs: written, User: adminUser, Password: password,
 		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: st.systemRoutes(numbers),
-		Metrics: []prometheus.Collector{queueapi.Collector(numbers, metricsLabel), eventapi.Collector(&st.eventMetrics)},
+		Metrics: []prometheus.Collector{queueapi.Collector(numbers, metricsLabel), eventapi.Collector(&st.eventMetrics), scrape.Collector(st.metricsSources)},
 		Scheme:  ingress.Scheme, Enqueue: st.startSender(), Callback: st.callbacks.hosts.Check,
 		Cancel: func(ctx context.Context, callID string) (bool, error) {
 			q := lease.Open(st.pool)
@@ -94,6 +95,14 @@ func (st *store) startGateway(written *logs.Store) error {
 	st.serve(internal, "internal gateway", g)
 	st.serve(metrics, "metrics", g.Metrics())
 	return nil
+}
+
+// metricsSources are the replicas whose metrics the store collects.
+func (st *store) metricsSources() (list []scrape.Source) {
+	for _, s := range st.functions.MetricsSources() {
+		list = append(list, scrape.Source(s))
+	}
+	return list
 }
 
 // systemRoutes are the routes below /system that are not OpenFaaS'.

@@ -47,6 +47,9 @@ func OpenGate(function string, getenv func(string) string, read func() (string, 
 			return nil, fmt.Errorf("limit_budget %q is not a duration", text)
 		}
 	}
+	for _, p := range g.Policies {
+		g.Limiter.count(p) // so that its metrics begin at 0
+	}
 	return g, nil
 }
 

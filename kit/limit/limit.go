@@ -8,7 +8,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"expvar"
 	"fmt"
 	"log/slog"
 	"net"
@@ -31,14 +30,6 @@ const (
 	pause         = time.Second // before Redis is asked again after it failed
 	patience      = 3           // failures in a row after which it is left alone
 	connections   = 10          // at once; a call waits for one before its budget runs
-)
-
-// What is counted, by the names that the metrics have.
-var (
-	refusals = expvar.NewInt("limit_refused_total")
-	failures = expvar.NewInt("limit_redis_failures_total")
-	without  = expvar.NewInt("limit_decisions_without_redis_total")
-	isDown   = expvar.NewInt("limit_redis_down")
 )
 
 // script decides about one call. It uses GET, SET and TIME. A key is gone when
@@ -70,6 +61,7 @@ type Limiter struct {
 	prefix string
 	client *redis.Client
 	local  local
+	counts sync.Map // policy's name → *counts
 
 	turns   chan struct{}
 	failed  atomic.Int64 // in a row
@@ -127,18 +119,17 @@ func (l *Limiter) Take(ctx context.Context, p Policy, identity string) (Decision
 	}
 	sum := sha256.Sum256([]byte(identity))
 	key := l.prefix + ":limit:" + p.Name + ":" + hex.EncodeToString(sum[:16])
+	count := l.count(p)
 	d, err := l.ask(ctx, p, key)
 	if err != nil {
-		without.Add(1)
 		if p.Closed {
+			count.unavailable.Add(1)
 			return Decision{Policy: p}, fault.New(fault.Unavailable, "limiter_unavailable", "calls cannot be counted at the moment").After(pause)
 		}
 		d = l.local.take(p, key, time.Now())
 		d.Local = true
 	}
-	if !d.Allowed {
-		refusals.Add(1)
-	}
+	count.decided(d)
 	return d, nil
 }
 
@@ -175,16 +166,14 @@ func (l *Limiter) ask(ctx context.Context, p Policy, key string) (Decision, erro
 		err = fmt.Errorf("redis answered %d numbers", len(reply))
 	}
 	if err != nil {
-		failures.Add(1)
+		l.count(p).failures.Add(1)
 		if l.failed.Add(1) >= patience && l.retryAt.Swap(time.Now().Add(pause).UnixNano()) == 0 {
-			isDown.Set(1)
 			slog.Error("the limiter counts without redis", "cause", err.Error())
 		}
 		return Decision{}, err
 	}
 	l.failed.Store(0)
 	if l.retryAt.Swap(0) != 0 {
-		isDown.Set(0)
 		slog.Info("the limiter counts in redis again")
 	}
 	d := p.decide(reply[0] == 1, reply[1], reply[2])

@@ -3,6 +3,7 @@ package limit
 import (
 	"bufio"
 	"context"
+	"expvar"
 	"fmt"
 	"net/http"
 	"os"
@@ -31,6 +32,14 @@ func patient(t testing.TB, url string) *Limiter {
 	l.Budget = 20 * time.Second
 	t.Cleanup(func() { _ = l.Close() })
 	return l
+}
+
+// number is what a metric says.
+func number(m *expvar.Map, key string) string {
+	if v := m.Get(key); v != nil {
+		return v.String()
+	}
+	return ""
 }
 
 func take(t testing.TB, l *Limiter, p Policy, who string) Decision {
@@ -153,6 +162,34 @@ func TestTake_IdentitiesAndPoliciesAreApart(t *testing.T) {
 	}
 }
 
+// Each decision is counted by function and policy, and a policy that made none
+// counts 0.
+func TestCount_DecisionsByPolicy(t *testing.T) {
+	name := fmt.Sprint("metrics-", time.Now().UnixNano()) // the metrics are the process's
+	url := servicestest.Redis(t)
+	g, err := OpenGate(name, func(string) string { return "" }, func() (string, error) { return url, nil },
+		Policy{Name: "some", Limit: 2, Window: time.Hour, Burst: 2}, Policy{Name: "none", Limit: 1, Window: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Limiter.Close()
+	g.Limiter.Budget = 20 * time.Second
+	for range 5 {
+		take(t, g.Limiter, g.Policies["some"], "u1")
+	}
+	for labels, want := range map[string]string{
+		`policy="some",decision="allowed"`: "2", `policy="some",decision="refused"`: "3", `policy="some",decision="unavailable"`: "0",
+		`policy="none",decision="allowed"`: "0", `policy="none",decision="refused_degraded"`: "0",
+	} {
+		if got := number(decisions, fmt.Sprintf("function=%q,", name)+labels); got != want {
+			t.Errorf("%s: %s, want %s", labels, got, want)
+		}
+	}
+	if got := number(degraded, fmt.Sprintf("function=%q,policy=%q", name, "none")); got != "0" {
+		t.Errorf("degraded: %s", got)
+	}
+}
+
 // Retry-After is true: one who comes back then is let in, and refusals have
 // cost nothing. The key lives exactly as long as it says something.
 //
@@ -254,12 +291,12 @@ func TestTake_RedisPausedKilledFlushed(t *testing.T) {
 	}
 	up := func() bool {
 		_, err := l.Take(t.Context(), closed, "x")
-		return err == nil && isDown.Value() == 0
+		return err == nil && number(degraded, `function="test",policy="closed"`) == "0"
 	}
 	down := func() bool {
 		_, err := l.Take(t.Context(), closed, "x")
 		f := fault.Of(err)
-		return err != nil && f.Kind == fault.Unavailable && f.Wait > 0 && isDown.Value() == 1
+		return err != nil && f.Kind == fault.Unavailable && f.Wait > 0 && number(degraded, `function="test",policy="closed"`) == "1"
 	}
 	until("never up", up)
 

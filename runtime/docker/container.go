@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/openfaas/faas-provider/types"
+
 	"fnstore/runtime/provider"
 )
 
@@ -76,13 +78,20 @@ func (b *Backend) form(s provider.Spec, image string, imageEnv []string) object 
 	if c := s.Limits.CPU; c > 0 {
 		host["NanoCpus"] = max(c, 10) * 1e6
 	}
-	port := portOf(d.EnvVars)
+	exposed := object{portOf(d.EnvVars) + "/tcp": object{}}
+	if port := metricsPortOf(d); port != "" {
+		exposed[port+"/tcp"] = object{}
+	}
 	if b.publish {
-		host["PortBindings"] = object{port + "/tcp": []object{{"HostIp": "127.0.0.1", "HostPort": ""}}}
+		bindings := object{}
+		for at := range exposed {
+			bindings[at] = []object{{"HostIp": "127.0.0.1", "HostPort": ""}}
+		}
+		host["PortBindings"] = bindings
 	}
 	return object{
 		"Image": image, "User": user, "Env": environment(s, imageEnv), "HostConfig": host,
-		"ExposedPorts": object{port + "/tcp": object{}},
+		"ExposedPorts": exposed,
 		"Labels":       map[string]string{labelStore: b.id, labelFunction: d.Service},
 		"AttachStdout": true, "AttachStderr": true,
 	}
@@ -94,6 +103,21 @@ func portOf(env map[string]string) string {
 		return p
 	}
 	return "8080"
+}
+
+// metricsPortOf is where the function is asked for metrics; empty when it is not.
+func metricsPortOf(d types.FunctionDeployment) string {
+	if !provider.HasMetrics(d) {
+		return ""
+	}
+	switch port, said := d.EnvVars["metrics_port"]; {
+	case !said:
+		return "8081"
+	case port == "0":
+		return ""
+	default:
+		return port
+	}
 }
 
 // environment is what the container gets beside what the image sets.

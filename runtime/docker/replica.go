@@ -24,6 +24,7 @@ type container struct {
 	id         string
 	address    string
 	transport  *forward.Server
+	metrics    *forward.Server // or nil
 	gone       context.Context // done when nothing runs in it any more
 	left       context.CancelFunc
 	bounded    bool        // in memory
@@ -63,6 +64,10 @@ func (s *supervisor) start(ctx context.Context, id string) (_ *container, err er
 	c.gone, c.left = context.WithCancel(context.Background())
 	c.address = b.addressOf(d, portOf(s.p.spec.Deployment.EnvVars))
 	c.transport = forward.To(s.dial)
+	if port := metricsPortOf(s.p.spec.Deployment); port != "" {
+		at := b.addressOf(d, port)
+		c.metrics = forward.To(func(ctx context.Context) (net.Conn, error) { return c.dialTo(ctx, at) })
+	}
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
@@ -115,6 +120,9 @@ func (c *container) end(code int, lost error) {
 		c.how += ": " + d.State.Error
 	}
 	c.transport.Close()
+	if c.metrics != nil {
+		c.metrics.Close()
+	}
 	c.b.discard(c.id)
 	close(c.exited)
 }
@@ -155,6 +163,14 @@ func (b *Backend) discard(id string) {
 // place.
 func (c *container) Transport() http.RoundTripper { return c.transport }
 
+// Metrics reaches this container's metrics.
+func (c *container) Metrics() http.RoundTripper {
+	if c.metrics == nil {
+		return nil
+	}
+	return c.metrics
+}
+
 // AwaitReady asks this container, and no other in its place.
 func (c *container) AwaitReady(ctx context.Context, how provider.Readiness) error {
 	direct := forward.To(c.dial)
@@ -168,12 +184,14 @@ func (c *container) AwaitReady(ctx context.Context, how provider.Readiness) erro
 
 // dial connects to this container. An address that has just been taken away
 // would answer nothing for seconds.
-func (c *container) dial(ctx context.Context) (net.Conn, error) {
+func (c *container) dial(ctx context.Context) (net.Conn, error) { return c.dialTo(ctx, c.address) }
+
+func (c *container) dialTo(ctx context.Context, address string) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(c.gone, cancel)()
 	var d net.Dialer
-	return d.DialContext(ctx, "tcp", c.address)
+	return d.DialContext(ctx, "tcp", address)
 }
 
 // Exited is closed when the container has ended and is removed.

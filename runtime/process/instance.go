@@ -17,6 +17,7 @@ type instance struct {
 	process   *os.Process
 	sandbox   *sandbox
 	transport *forward.Server
+	metrics   *forward.Server // or nil
 	exited    chan struct{}
 	how       string // it ended; set before exited is closed
 
@@ -25,7 +26,7 @@ type instance struct {
 	killed string // why the runtime ended it
 }
 
-// startInstance runs the binary with the listener as descriptor 3, the way
+// startInstance runs the binary with the listeners from descriptor 3 on, the way
 // systemd hands sockets over (sd_listen_fds(3)).
 func startInstance(l *listener) (*instance, error) {
 	if s := l.program.takePrewarmed(); s != nil {
@@ -45,12 +46,15 @@ func startInstance(l *listener) (*instance, error) {
 // runIn starts the process in the sandbox, and what looks after both until they
 // end. After an error both are gone.
 func runIn(s *sandbox, l *listener) (*instance, error) {
-	process, err := s.launcher.Start(s.stdout, l.socket)
+	process, err := s.launcher.Start(s.stdout, l.sockets()...)
 	if err != nil {
 		s.Close()
 		return nil, err
 	}
-	p := &instance{listener: l, process: process, sandbox: s, transport: forward.ToSocket(l.path), exited: make(chan struct{})}
+	p := &instance{listener: l, process: process, sandbox: s, transport: forward.ToSocket(l.calls.path), exited: make(chan struct{})}
+	if l.metrics != nil {
+		p.metrics = forward.ToSocket(l.metrics.path)
+	}
 	l.program.b.isolation.memory.add(p, l.program.spec.Limits.Memory)
 	l.ended.Go(p.supervise)
 	return p, nil
@@ -70,6 +74,9 @@ func (p *instance) supervise() {
 	_ = p.sandbox.output.SetReadDeadline(time.Now().Add(outputTimeout))
 	<-copied
 	p.transport.Close()
+	if p.metrics != nil {
+		p.metrics.Close()
+	}
 	close(p.exited)
 	p.sandbox.Close()
 }
@@ -80,6 +87,14 @@ const outputTimeout = 200 * time.Millisecond
 
 // Transport reaches the process by its listener socket.
 func (p *instance) Transport() http.RoundTripper { return p.transport }
+
+// Metrics reaches the process's metrics.
+func (p *instance) Metrics() http.RoundTripper {
+	if p.metrics == nil {
+		return nil
+	}
+	return p.metrics
+}
 
 // AwaitReady waits until the process says that it is ready. Then the next sandbox
 // is made.

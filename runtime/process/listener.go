@@ -2,12 +2,7 @@ package process
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
-	"net"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"fnstore/runtime/provider"
@@ -19,28 +14,31 @@ import (
 type listener struct {
 	program *program
 	id      string
-	path    string
-	socket  *os.File
+	calls   *socket
+	metrics *socket        // nil for a function that is not asked for metrics
 	ended   sync.WaitGroup // processes, with their sandboxes
 }
 
-func newListener(p *program, id string) (*listener, error) {
-	path := filepath.Join(p.b.cfg.SockDir, fmt.Sprint(p.b.listeners.Add(1), ".sock"))
-	// A store that was killed may have left one.
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func newListener(p *program, id string) (l *listener, err error) {
+	l = &listener{program: p, id: id}
+	if l.calls, err = p.b.newSocket(); err != nil {
 		return nil, err
 	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		return nil, err
+	if provider.HasMetrics(p.spec.Deployment) {
+		if l.metrics, err = p.b.newSocket(); err != nil {
+			l.calls.Close()
+			return nil, err
+		}
 	}
-	defer l.Close()
-	l.SetUnlinkOnClose(false) // only processes accept: this one keeps the descriptor
-	socket, err := l.File()
-	if err != nil {
-		return nil, errors.Join(err, os.Remove(path))
+	return l, nil
+}
+
+// sockets are the process's descriptors from 3 on, in the order of LISTEN_FDNAMES.
+func (l *listener) sockets() []*os.File {
+	if l.metrics == nil {
+		return []*os.File{l.calls.file}
 	}
-	return &listener{program: p, id: id, path: path, socket: socket}, nil
+	return []*os.File{l.calls.file, l.metrics.file}
 }
 
 // Start starts a process that accepts on the socket.
@@ -52,10 +50,12 @@ func (l *listener) Start(context.Context) (provider.Replica, error) {
 	return p, nil
 }
 
-// Close takes the socket away, and waits until nothing is left of the last
+// Close takes the sockets away, and waits until nothing is left of the last
 // process.
 func (l *listener) Close() {
-	_ = l.socket.Close()
-	_ = os.Remove(l.path)
+	l.calls.Close()
+	if l.metrics != nil {
+		l.metrics.Close()
+	}
 	l.ended.Wait()
 }

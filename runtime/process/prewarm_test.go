@@ -160,11 +160,11 @@ func TestListener_FullQueueIsNoObstacle(t *testing.T) {
 	}
 	defer supervisor.Close()
 	l := supervisor.(*listener)
-	if err := unix.Listen(int(l.socket.Fd()), 3); err != nil { // a short queue
+	if err := unix.Listen(int(l.calls.file.Fd()), 3); err != nil { // a short queue
 		t.Fatal(err)
 	}
 	for n := 0; ; n++ {
-		c, err := net.Dial("unix", l.path)
+		c, err := net.Dial("unix", l.calls.path)
 		if err != nil {
 			break
 		}

@@ -78,14 +78,18 @@ func (p *program) environment(home string) []string {
 	if d.EnvProcess != "" {
 		env = append(env, "fprocess="+d.EnvProcess)
 	}
+	sockets, names := "1", "http"
+	if provider.HasMetrics(d) {
+		sockets, names = "2", "http:metrics"
+	}
 	return lastOfEach(append(env,
 		"OPENFAAS_NAME="+d.Service,
 		"OPENFAAS_NAMESPACE="+provider.Namespace,
 		"secret_mount_path="+p.secrets(),
 		"TMPDIR="+home,
 		"HOME="+home,
-		"LISTEN_FDS=1",
-		"LISTEN_FDNAMES=http",
+		"LISTEN_FDS="+sockets,
+		"LISTEN_FDNAMES="+names,
 	))
 }
 

@@ -11,6 +11,7 @@ import (
 type nobody struct{}
 
 func (nobody) Transport() http.RoundTripper                { return http.DefaultTransport }
+func (nobody) Metrics() http.RoundTripper                  { return nil }
 func (nobody) AwaitReady(context.Context, Readiness) error { return nil }
 func (nobody) Exited() <-chan struct{}                     { return nil }
 func (nobody) How() string                                 { return "" }

@@ -79,6 +79,9 @@ type Replica interface {
 	// Transport reaches the replica whatever host a request names. It is always
 	// the same one.
 	Transport() http.RoundTripper
+	// Metrics reaches what the replica counts by itself, at /metrics; nil when it
+	// cannot be asked.
+	Metrics() http.RoundTripper
 	// AwaitReady returns nil when the replica can serve. It gives up when the
 	// replica ends, after the Limit, or when ctx does.
 	AwaitReady(context.Context, Readiness) error

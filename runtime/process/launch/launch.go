@@ -22,8 +22,9 @@ import (
 type Launcher struct{ requests chan request }
 
 type request struct {
-	output, listener *os.File
-	started          chan<- started
+	output    *os.File
+	listeners []*os.File
+	started   chan<- started
 }
 
 type started struct {
@@ -42,7 +43,7 @@ func New(s Spec) (*Launcher, error) {
 			return
 		}
 		for r := range l.requests {
-			p, err := s.start(r.output, r.listener)
+			p, err := s.start(r.output, r.listeners)
 			r.started <- started{p, err}
 		}
 	})
@@ -52,12 +53,12 @@ func New(s Spec) (*Launcher, error) {
 	return l, nil
 }
 
-// Start starts a process, whose descriptors 1 and 2 are output; 3 is the
-// listener, unless that is nil. It inherits nothing else of this process. The
-// caller waits for its end. After an error there is no process.
-func (l *Launcher) Start(output, listener *os.File) (*os.Process, error) {
+// Start starts a process, whose descriptors 1 and 2 are output; those from 3 on
+// are the listeners. It inherits nothing else of this process. The caller waits
+// for its end. After an error there is no process.
+func (l *Launcher) Start(output *os.File, listeners ...*os.File) (*os.Process, error) {
 	answer := make(chan started, 1)
-	l.requests <- request{output, listener, answer}
+	l.requests <- request{output, listeners, answer}
 	s := <-answer
 	return s.process, s.err
 }
@@ -67,7 +68,7 @@ func (l *Launcher) Start(output, listener *os.File) (*os.Process, error) {
 func (l *Launcher) Close() { close(l.requests) }
 
 // start starts the process from this thread, which is restricted.
-func (s *Spec) start(output, listener *os.File) (*os.Process, error) {
+func (s *Spec) start(output *os.File, listeners []*os.File) (*os.Process, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
@@ -75,11 +76,8 @@ func (s *Spec) start(output, listener *os.File) (*os.Process, error) {
 	defer null.Close()
 	attr := &os.ProcAttr{
 		Dir: s.Dir, Env: append([]string{}, s.Env...), // nil would be this process's own
-		Files: []*os.File{null, output, output},
+		Files: append([]*os.File{null, output, output}, listeners...),
 		Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
-	}
-	if listener != nil {
-		attr.Files = append(attr.Files, listener)
 	}
 	if id := uint32(s.UID); id != 0 {
 		attr.Sys.Credential = &syscall.Credential{Uid: id, Gid: id}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"expvar"
 	"net"
 	"net/http"
 	"sort"
@@ -120,7 +121,31 @@ func (m *metrics) text(inFlight int64) []byte {
 	out = append(out, "# HELP http_request_duration_seconds Time from the first header to the last byte of an answer.\n# TYPE http_request_duration_seconds histogram\n"...)
 	out = append(out, spread...)
 	out = append(out, "# HELP http_requests_in_flight Requests being handled now.\n# TYPE http_requests_in_flight gauge\n"...)
-	return sample(out, "http_requests_in_flight", "", strconv.FormatInt(inFlight, 10))
+	return published(sample(out, "http_requests_in_flight", "", strconv.FormatInt(inFlight, 10)))
+}
+
+// published adds what the handler counts by itself: each map of package expvar
+// whose name begins with fnstore_ is a metric, and a key of it is the labels of
+// a series. A name that ends in _total is a counter's. So a handler needs no
+// library to be seen, and this server knows none.
+func published(b []byte) []byte {
+	expvar.Do(func(v expvar.KeyValue) {
+		all, ok := v.Value.(*expvar.Map)
+		if !ok || !strings.HasPrefix(v.Key, "fnstore_") {
+			return
+		}
+		kind := " gauge\n"
+		if strings.HasSuffix(v.Key, "_total") {
+			kind = " counter\n"
+		}
+		b = append(append(append(b, "# TYPE "...), v.Key...), kind...)
+		all.Do(func(series expvar.KeyValue) {
+			if _, err := strconv.ParseFloat(series.Value.String(), 64); err == nil {
+				b = sample(b, v.Key, "{"+series.Key+"}", series.Value.String())
+			}
+		})
+	})
+	return b
 }
 
 func sample(b []byte, name, labels, value string) []byte {

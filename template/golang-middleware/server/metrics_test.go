@@ -79,6 +79,9 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("no line %s", want)
 		}
 	}
+	if !strings.Contains(text, "# TYPE fnstore_test_total counter\nfnstore_test_total{kind=\"a\"} 2\n") || strings.Contains(text, "kind=\"text\"") || strings.Contains(text, "secret") {
+		t.Errorf("the handler's own metrics:\n%s", text)
+	}
 	if n := strings.Count(text, `_bucket{code="200",method="post",`); n != 12 {
 		t.Errorf("%d buckets", n)
 	}

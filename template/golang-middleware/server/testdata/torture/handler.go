@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"expvar"
 	"fmt"
 	"io"
 	"io/ioutil"
@@ -21,6 +22,18 @@ import (
 	"syscall"
 	"time"
 )
+
+// What the server shows beside its own metrics, and what it does not.
+var (
+	counted = expvar.NewMap("fnstore_test_total")
+	private = expvar.NewMap("private")
+)
+
+func init() {
+	counted.Add(`kind="a"`, 2)
+	counted.Set(`kind="text"`, new(expvar.String))
+	private.Add("secret", 1)
+}
 
 // Handle picks the misbehaviour by path.
 func Handle(w http.ResponseWriter, r *http.Request) {
