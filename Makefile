@@ -85,6 +85,7 @@ vuln: ## known vulnerabilities of what is linked; fails when the database cannot
 docs: ## write the generated pages anew
 	@$(GO) test -count=1 ./template/golang-middleware/server -run '^TestCopiesAreEqual$$' -update >/dev/null && \
 	$(GO) test -count=1 ./runtime/objects -run '^TestOperations_Page$$' -args -update >/dev/null && \
+	$(GO) test -count=1 ./runtime/targets -run '^TestPage$$' -args -update >/dev/null && \
 	$(GO) test -count=1 ./tests/architecture -run '^(TestLinks|TestSeed_Page|TestSettings_Page|TestErrors_Page)$$' -update >/dev/null || \
 		{ echo 'the pages could not be made; go test ./tests/architecture says why'; exit 1; }
 

@@ -47,6 +47,8 @@ type commands struct {
 	Schedules schedulesCmd `cmd:"" help:"List, run, pause and resume the functions' schedules."`
 	Publish   publishCmd   `cmd:"" help:"Publish to a topic; the body comes from standard input."`
 	Events    eventsCmd    `cmd:"" help:"Connectors and delivery alone; the picture of events."`
+	Doctor    doctorCmd    `cmd:"" help:"Say what a platform refuses or ignores of the stack file, and what to do."`
+	StackFile stackCmd     `cmd:"" name:"stack" help:"Print a smaller stack file, with the functions of a profile."`
 	Workflow  workflowCmd  `cmd:"" help:"Check, draw and try out workflows in the Amazon States Language."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }

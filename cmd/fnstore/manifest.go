@@ -6,13 +6,16 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
+	"fnstore/runtime/image"
 	"fnstore/runtime/stackfile"
 )
 
 type storeCmd struct {
 	Repository string `default:"" help:"Address of the sources, shown beside each function." placeholder:"URL"`
+	Platform   string `help:"Platforms that the images were built for, as with build." placeholder:"LIST"`
 }
 
 // manifest is what faas-cli store reads, version 2: maps of strings alone, and
@@ -37,8 +40,29 @@ type manifestEntry struct {
 	Secrets                []string          `json:"x-secrets,omitempty"` // faas-cli has no member for them
 }
 
-// platforms are faas-cli's names for what the template builds.
-var platforms = []string{"x86_64", "arm64", "armhf"}
+// platformNames are faas-cli's names for platforms.
+var platformNames = map[string]string{"linux/amd64": "x86_64", "linux/arm64": "arm64", "linux/arm/v7": "armhf", "linux/arm/v6": "armhf"}
+
+// imagesOf names a function's image for each platform that fnstore build makes
+// it for: those of the flag, of the stack file, or this machine's.
+func imagesOf(ref string, lists ...string) (map[string]string, error) {
+	images := map[string]string{}
+	for _, list := range append(lists, "linux/"+runtime.GOARCH) {
+		platforms, err := image.Platforms(list)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range platforms {
+			if name := platformNames[p]; name != "" { // faas-cli has no name for others
+				images[name] = ref
+			}
+		}
+		if len(platforms) > 0 {
+			break
+		}
+	}
+	return images, nil
+}
 
 // Run prints the manifest of the stack file's functions. Served as a file
 // anywhere, it is what faas-cli store --url reads.
@@ -58,15 +82,15 @@ func (cmd storeCmd) Run(s *settings, out io.Writer) error {
 			return err
 		}
 		e := manifestEntry{
-			Name: fn.Name, Author: "fnstore", Images: map[string]string{}, Fprocess: d.EnvProcess, RepoURL: cmd.Repository,
+			Name: fn.Name, Author: "fnstore", Fprocess: d.EnvProcess, RepoURL: cmd.Repository,
 			ReadOnlyRootFilesystem: fn.ReadOnlyRootFilesystem, Environment: fn.Environment, Labels: fn.Labels,
 			Annotations: fn.Annotations, Secrets: fn.Secrets,
 		}
 		if e.Title, e.Description, err = introduction(file.Dir, fn); err != nil {
 			return err
 		}
-		for _, p := range platforms {
-			e.Images[p] = d.Image
+		if e.Images, err = imagesOf(d.Image, cmd.Platform, fn.Platforms); err != nil {
+			return fmt.Errorf("%s: %w", fn.Name, err)
 		}
 		m.Functions = append(m.Functions, e)
 	}

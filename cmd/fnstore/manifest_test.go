@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"runtime"
 	"slices"
 	"testing"
 )
@@ -16,7 +18,7 @@ func TestManifest_NamesEveryFunction(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := (storeCmd{Repository: "https://example.com/store"}).Run(s, &out); err != nil {
+	if err := (storeCmd{Repository: "https://example.com/store", Platform: "linux/amd64,linux/arm64,linux/arm/v7"}).Run(s, &out); err != nil {
 		t.Fatal(err)
 	}
 	var m manifest
@@ -36,5 +38,29 @@ func TestManifest_NamesEveryFunction(t *testing.T) {
 				t.Errorf("%s has no image for %s", e.Name, p)
 			}
 		}
+	}
+}
+
+// The manifest names images for those platforms alone that they are built for.
+//
+// Seed: R6
+func TestManifest_PlatformsThatExist(t *testing.T) {
+	here := platformNames["linux/"+runtime.GOARCH]
+	for _, c := range []struct {
+		lists []string
+		want  []string
+	}{
+		{[]string{"", ""}, []string{here}},
+		{[]string{"", "linux/arm64, linux/arm"}, []string{"arm64", "armhf"}},
+		{[]string{"linux/amd64", "linux/arm64"}, []string{"x86_64"}},
+		{[]string{"", "linux/riscv64"}, nil},
+	} {
+		got, err := imagesOf("a:1", c.lists...)
+		if err != nil || !slices.Equal(slices.Sorted(maps.Keys(got)), c.want) {
+			t.Errorf("%q: %v, %v", c.lists, got, err)
+		}
+	}
+	if _, err := imagesOf("a:1", "windows/amd64"); err == nil {
+		t.Error("windows was taken")
 	}
 }

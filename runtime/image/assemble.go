@@ -116,11 +116,16 @@ func programLayer(binary, handler string) (v1.Layer, error) {
 			return nil, err
 		}
 	}
+	return files.layer()
+}
+
+// layer is the files as an image layer.
+func (l *fileList) layer() (v1.Layer, error) {
 	return compressed(func() (io.ReadCloser, error) {
 		r, w := io.Pipe()
 		go func() {
 			tw := tar.NewWriter(w)
-			err := files.tar(tw)
+			err := l.tar(tw)
 			w.CloseWithError(errors.Join(err, tw.Close()))
 		}()
 		return r, nil

@@ -26,6 +26,8 @@ type Builder struct {
 	Registry string   // host:port of the registry that takes the images
 	Platform string   // linux/arm64, linux/arm/v7; empty is this machine's
 	Env      []string // more variables for the build script, as KEY=value
+
+	untagged bool // the image is pushed by its digest alone
 }
 
 // Result is a function's image in the registry.
@@ -145,10 +147,14 @@ func (b *Builder) build(ctx context.Context, stack *stackfile.File, fn *stackfil
 		return Result{}, fmt.Errorf("assemble image: %w", err)
 	}
 	progress(stagePush)
-	if err := push(ctx, ref, img); err != nil {
+	r := Result{Ref: ref, Digest: digest.String(), BinarySize: size, Notes: common.notes}
+	at := ref
+	if b.untagged {
+		at = r.Pinned()
+	}
+	if err := push(ctx, at, img); err != nil {
 		return Result{}, err
 	}
-	r := Result{Ref: ref, Digest: digest.String(), BinarySize: size, Notes: common.notes}
 	return r, saveRecord(record, buildRecord{key, r.Digest, size})
 }
 
@@ -181,11 +187,11 @@ func inputs(context *fileList, common *base, goID string, p v1.Platform, env []s
 }
 
 func push(ctx context.Context, ref string, img v1.Image) error {
-	tag, err := name.NewTag(ref)
+	at, err := name.ParseReference(ref)
 	if err != nil {
 		return err
 	}
-	if err := remote.Write(tag, img, options(remote.WithContext(ctx))...); err != nil {
+	if err := remote.Write(at, img, options(remote.WithContext(ctx))...); err != nil {
 		return fmt.Errorf("push %s: %w", ref, err)
 	}
 	return nil

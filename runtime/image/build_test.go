@@ -221,6 +221,55 @@ func TestBuild_EveryPlatformIsBuilt(t *testing.T) {
 	}
 }
 
+// One tag for several machines; a second build finds everything as it was, and
+// what the first one pushed has no tag of its own.
+//
+// Seed: R6
+func TestBuild_OneIndexForEveryPlatform(t *testing.T) {
+	root, f := tiny(t)
+	host, _ := serve(t)
+	b := builder(t, root, host)
+	platforms, err := Platforms("linux/amd64, linux/arm64,linux/arm,linux/arm/v7")
+	if err != nil || len(platforms) != 3 {
+		t.Fatalf("%q, %v", platforms, err)
+	}
+	r, err := b.BuildIndex(t.Context(), f, f.Functions[0], platforms, nil)
+	if err != nil || r.Cached {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	tag, err := name.NewTag(r.Ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := remote.Index(tag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := index.IndexManifest()
+	if err != nil || len(m.Manifests) != len(platforms) {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	for i, d := range m.Manifests {
+		img, err := index.Image(d.Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if config, err := img.ConfigFile(); err != nil || d.Platform.String() != platforms[i] || config.Platform().String() != platforms[i] {
+			t.Errorf("%v: %+v, %v", platforms[i], d.Platform, err)
+		}
+	}
+	if tags, err := remote.List(tag.Context()); err != nil || len(tags) != 1 {
+		t.Errorf("tags %q, %v", tags, err)
+	}
+	again, err := b.BuildIndex(t.Context(), f, f.Functions[0], platforms, nil)
+	if err != nil || !again.Cached || again.Digest != r.Digest {
+		t.Errorf("again: %+v, %v", again, err)
+	}
+	if _, err := Platforms("linux/amd64,plan9/amd64"); err == nil {
+		t.Error("plan9 was taken")
+	}
+}
+
 func TestBuild_ACompilerErrorReachesTheUser(t *testing.T) {
 	root, f := tiny(t)
 	host, _ := serve(t)

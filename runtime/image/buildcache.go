@@ -43,6 +43,10 @@ func (b *Builder) cachedBuild(ctx context.Context, path, key, ref string) (Resul
 		return Result{}, false
 	}
 	opts := options(remote.WithContext(ctx))
+	if b.untagged {
+		_, err := remote.Head(tag.Context().Digest(m.Digest), opts...)
+		return Result{Ref: ref, Digest: m.Digest, Cached: true, BinarySize: m.BinarySize}, err == nil
+	}
 	if d, err := remote.Head(tag, opts...); err != nil || d.Digest.String() != m.Digest {
 		got, err := remote.Get(tag.Context().Digest(m.Digest), opts...)
 		if err != nil || remote.Tag(tag, got, opts...) != nil {

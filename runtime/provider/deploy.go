@@ -20,17 +20,11 @@ var name = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 // Deploy adds a function, or replaces the one of that name. It returns when
 // the deployment is written down and its replicas are being started.
 func (p *Provider) Deploy(ctx context.Context, d types.FunctionDeployment) error {
-	if err := p.check(d); err != nil {
+	if err := Validate(d); err != nil {
 		return err
 	}
 	s, _, err := scalingOf(d)
 	if err != nil {
-		return err
-	}
-	if _, err := limitsOf(d); err != nil {
-		return err
-	}
-	if _, err := ReadinessOf(d.Annotations); err != nil {
 		return err
 	}
 	img, err := p.backend.Fetch(ctx, d.Image)
@@ -83,7 +77,23 @@ func (p *Provider) deployLocked(d types.FunctionDeployment, img Image, s scaling
 	return nil
 }
 
-func (p *Provider) check(d types.FunctionDeployment) error {
+// Validate refuses, with a fault.Invalid, a deployment that no backend takes:
+// names, environment, limits, scaling and readiness are looked at.
+func Validate(d types.FunctionDeployment) error {
+	if err := checkNames(d); err != nil {
+		return err
+	}
+	if _, _, err := scalingOf(d); err != nil {
+		return err
+	}
+	if _, err := limitsOf(d); err != nil {
+		return err
+	}
+	_, err := ReadinessOf(d.Annotations)
+	return err
+}
+
+func checkNames(d types.FunctionDeployment) error {
 	switch {
 	case d.Service == "":
 		return fault.New(fault.Invalid, "bad_deployment", "validation failed: service: is required")

@@ -94,7 +94,7 @@ func (p *Provider) Rollback(ctx context.Context, name, digest string) error {
 	if err != nil {
 		return err
 	}
-	if err := p.check(v.Deployment); err != nil {
+	if err := checkNames(v.Deployment); err != nil {
 		return err
 	}
 	img, err := p.backend.Fetch(ctx, record{Deployment: v.Deployment, Digest: v.Digest}.pinned())

@@ -39,6 +39,13 @@ func (r *reader) stack(root *yaml.Node) *File {
 			}
 		case "configuration":
 			f.Configuration = r.configuration(p.value)
+		case "x-profiles":
+			for _, list := range r.pairs(p.value, p.key) {
+				if f.Profiles == nil {
+					f.Profiles = map[string][]string{}
+				}
+				f.Profiles[list.key] = r.list(list.value, p.key+"."+list.key)
+			}
 		default:
 			r.unknown(p, "the stack file", "version", "provider", "functions", "configuration")
 		}

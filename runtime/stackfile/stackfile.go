@@ -28,8 +28,9 @@ type File struct {
 	Provider      Provider
 	Functions     []*Function // in the order of the file
 	Configuration Configuration
-	Dir           string    // what relative paths in the file are relative to
-	Warnings      []Warning // what faas-cli would ignore without a word
+	Profiles      map[string][]string // x-profiles: names of functions, for smaller files; faas-cli ignores the key
+	Dir           string              // what relative paths in the file are relative to
+	Warnings      []Warning           // what faas-cli would ignore without a word
 }
 
 // Provider is the target of the file. Name is always "openfaas".
