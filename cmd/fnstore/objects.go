@@ -31,7 +31,7 @@ func (st *store) startObjects(ctx context.Context) error {
 		OnChange: func(ctx context.Context, tx pgx.Tx, ev objects.Event) error {
 			o := hook.Object{
 				Event: ev.Name, Source: "fnstore:s3", Bucket: ev.Bucket, Key: ev.Key, ETag: ev.ETag,
-				Size: ev.Size, Sequencer: ev.Sequencer, At: ev.At, CallID: ev.CallID,
+				Size: ev.Size, Sequencer: ev.Sequencer, At: ev.At, CallID: ev.CallID, Hops: ev.Hops,
 			}
 			_, err := hook.Emit(ctx, tx, st.watchers.List(), o)
 			return err

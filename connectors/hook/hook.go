@@ -6,6 +6,7 @@ package hook
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"fnstore/kit/queue"
@@ -65,6 +66,9 @@ func bucketName(s string) bool {
 // many it wrote.
 func Emit(ctx context.Context, tx queue.DB, watchers []Watcher, o Object) (int, error) {
 	sent := 0
+	if o.Hops > MaxHops {
+		slog.Warn("an object calls nobody: too many functions have followed one another", "bucket", o.Bucket, "key", o.Key, "hops", o.Hops)
+	}
 	for _, w := range watchers {
 		if !w.Wants(o) {
 			continue

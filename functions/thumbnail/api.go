@@ -58,6 +58,7 @@ func (a *api) route(w http.ResponseWriter, r *http.Request) error {
 	results := make([]result, 0, len(records))
 	var failed []error
 	for _, rec := range records {
+		rec.hops = r.Header.Get("X-Fnstore-Hops")
 		began := time.Now()
 		res, err := a.record(r.Context(), rec)
 		log := slog.With("bucket", rec.bucket, "key", rec.key, "call_id", r.Header.Get(wire.CallID), "ms", time.Since(began).Milliseconds())

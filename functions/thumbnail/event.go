@@ -33,6 +33,7 @@ type record struct {
 	created     bool // else removed, restored, tagged, ...
 	bucket, key string
 	etag        string // of the object the event speaks of; may be empty
+	hops        string // functions that had followed one another up to this call; may be empty
 }
 
 // parse reads a notification. A test event has no records, and that is fine.

@@ -28,6 +28,7 @@ const (
 const (
 	markSource = "fnstore-source-etag"
 	markEngine = "fnstore-engine"
+	markHops   = "fnstore-hops" // of the call; see docs/connectors.md
 )
 
 func keyOf(width int, key string) string { return fmt.Sprintf("%s%dx/%s", folder, width, key) }
@@ -99,7 +100,7 @@ func (a *api) attempt(ctx context.Context, c *s3.Client, rec record, res *result
 	if err != nil {
 		return false, err
 	}
-	if res.Thumbnails, err = a.write(ctx, c, source, made); err != nil {
+	if res.Thumbnails, err = a.write(ctx, c, source, made, rec.hops); err != nil {
 		return false, err
 	}
 	res.Status, res.Reason = "made", ""
@@ -154,8 +155,11 @@ func (a *api) make(ctx context.Context, c *s3.Client, source s3.Info) ([]photo.T
 	return photo.Make(ctx, file, widths, raster.DefaultLimits)
 }
 
-func (a *api) write(ctx context.Context, c *s3.Client, source s3.Info, made []photo.Thumbnail) ([]thumbnail, error) {
+func (a *api) write(ctx context.Context, c *s3.Client, source s3.Info, made []photo.Thumbnail, hops string) ([]thumbnail, error) {
 	marks := map[string]string{markSource: source.ETag, markEngine: photo.Engine}
+	if hops != "" { // the store finds loops by it
+		marks[markHops] = hops
+	}
 	written := make([]thumbnail, 0, len(made))
 	for _, t := range made {
 		key := keyOf(t.Width, source.Key)

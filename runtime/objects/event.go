@@ -2,6 +2,7 @@ package objects
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -27,6 +28,9 @@ type Event struct {
 	// CallID is the call id that the writer chose for the calls of this event,
 	// from the object's metadata x-amz-meta-call-id; empty when it gave none.
 	CallID string
+	// Hops is how many functions had followed one another when the object was
+	// written, from its metadata x-amz-meta-fnstore-hops; 0 when that is no number.
+	Hops int
 }
 
 func event(name string, o object) Event {
@@ -40,5 +44,14 @@ func event(name string, o object) Event {
 		Sequencer:   fmt.Sprintf("%016X", o.sequencer),
 		At:          o.Modified,
 		CallID:      o.Meta["X-Amz-Meta-Call-Id"],
+		Hops:        hops(o.Meta["X-Amz-Meta-Fnstore-Hops"]),
 	}
+}
+
+func hops(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
 }
