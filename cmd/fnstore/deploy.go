@@ -22,6 +22,7 @@ func (st *store) startFunctions(ctx context.Context) error {
 		return err
 	}
 	needs := st.newNeeds()
+	st.rotator = rotator{st.vault, needs.set}
 	st.functions, err = provider.Open(ctx, provider.Config{
 		Dir: st.set.path("functions"), RunDir: st.set.path("run"), Secrets: st.vault, Logs: written, Needs: needs,
 	}, backend)

@@ -116,5 +116,5 @@ func (st *store) systemRoutes(numbers *queueapi.Numbers) []gateway.Route {
 			slog.Debug("notify the queue", "cause", err)
 		}
 	}}
-	return slices.Concat(st.queueRoutes(numbers), st.changes.withNotify(versionRoutes(st.functions)), events.Routes())
+	return slices.Concat(st.queueRoutes(numbers), st.changes.withNotify(versionRoutes(st.functions)), events.Routes(), st.rotator.routes())
 }

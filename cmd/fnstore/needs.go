@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"log/slog"
+	"sync"
 
 	"github.com/openfaas/faas-provider/types"
 
@@ -64,8 +65,9 @@ func (st *store) follow(ctx context.Context, n needs) error {
 		slog.Warn("what removed functions had could not be withdrawn; it is tried again", "cause", err)
 	}
 	running, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { n.set.Run(running, provision.DefaultInterval); close(done) }()
-	st.onStop(func(context.Context) { stop(); <-done })
+	var both sync.WaitGroup
+	both.Go(func() { n.set.Run(running, provision.DefaultInterval) })
+	both.Go(func() { st.rotator.endEventKeys(running, provision.DefaultInterval, eventKeyOverlap) })
+	st.onStop(func(context.Context) { stop(); both.Wait() })
 	return nil
 }

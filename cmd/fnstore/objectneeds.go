@@ -63,7 +63,15 @@ func (k *objectKeys) Wants(f provision.Function) bool {
 
 // Provide makes the buckets and the key.
 func (k *objectKeys) Provide(ctx context.Context, f provision.Function, password string) (string, error) {
-	key := objects.Key{ID: k.User(f.Name), Secret: password}
+	return k.provide(ctx, f, objects.Key{ID: k.User(f.Name), Secret: password})
+}
+
+// Rotate gives the key another secret beside the current one.
+func (k *objectKeys) Rotate(ctx context.Context, f provision.Function, current, next string) (string, error) {
+	return k.provide(ctx, f, objects.Key{ID: k.User(f.Name), Secret: next, Previous: current})
+}
+
+func (k *objectKeys) provide(ctx context.Context, f provision.Function, key objects.Key) (string, error) {
 	for _, a := range access {
 		places, err := placesOf(f, a.annotation)
 		if err != nil {
@@ -76,7 +84,7 @@ func (k *objectKeys) Provide(ctx context.Context, f provision.Function, password
 			key.Grants = append(key.Grants, objects.Grant{Verbs: a.verbs, Bucket: p.Bucket, Prefix: p.Prefix})
 		}
 	}
-	u := url.URL{Scheme: "http", User: url.UserPassword(key.ID, password), Host: k.endpoint}
+	u := url.URL{Scheme: "http", User: url.UserPassword(key.ID, key.Secret), Host: k.endpoint}
 	return u.String(), k.set(f.Name, &key)
 }
 

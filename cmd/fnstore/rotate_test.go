@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"fnstore/kit/caller"
+	"fnstore/kit/fault"
 	"fnstore/kit/token"
 	"fnstore/runtime/secrets"
 )
@@ -76,7 +80,60 @@ func TestRotation_OfWhatIsNotKnown(t *testing.T) {
 			t.Errorf("%s rotates", name)
 		}
 	}
-	if steps, err := rotation("auth-admin", "new", none); err != nil || len(steps) != 1 || steps[0].value != "new" {
+	if steps, err := rotation("auth-admin", "new", func(string) (string, error) { return "old", nil }); err != nil || len(steps) != 1 || steps[0].value != "new" {
 		t.Errorf("%v %v", steps, err)
+	}
+}
+
+// A signature holds from before a rotation until after it, at a function that
+// has seen any step of it; the key before goes when its time is over.
+func TestRotation_EventKey(t *testing.T) {
+	vault, err := secrets.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(name string) (string, error) { b, err := vault.Read(name); return string(b), err }
+	if _, err := vault.Ensure(caller.Secret); err != nil {
+		t.Fatal(err)
+	}
+	old, _ := read(caller.Secret)
+	values := []string{old}
+	steps, err := rotation(caller.Secret, secrets.Random(), read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range steps {
+		if err := vault.Put(step.name, []byte(step.value)); err != nil {
+			t.Fatal(err)
+		}
+		values = append(values, step.value)
+	}
+	for i, signer := range values {
+		for j, checker := range values { // one step apart, since each step is seen by all before the next
+			h := http.Header{}
+			caller.Sign(h, signer, "POST", "/", nil, time.Now())
+			if err := caller.Check(h, caller.Keys(checker), "POST", "/", nil, time.Now()); err != nil && max(i-j, j-i) < 2 {
+				t.Errorf("signed at step %d, checked at step %d: %v", i, j, err)
+			}
+		}
+	}
+	if caller.Keys(values[2])[0] == old {
+		t.Error("the key before signs")
+	}
+	if _, err := rotation(caller.Secret, secrets.Random(), read); fault.Of(err).Code != "secret_rotating" {
+		t.Errorf("again: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	done := make(chan struct{})
+	vault.OnChange(func(string) { close(done); cancel() })
+	rotator{vault: vault}.endEventKeys(ctx, time.Millisecond, time.Millisecond)
+	select {
+	case <-done:
+	default:
+		t.Fatal("the key before was not ended")
+	}
+	if now, _ := read(caller.Secret); now != caller.Keys(values[2])[0] {
+		t.Errorf("left: %d keys", len(caller.Keys(now)))
 	}
 }

@@ -51,6 +51,7 @@ type store struct {
 	watching     func() // lets requests of S3 through
 	functions    *provider.Provider
 	changes      changes
+	rotator      rotator
 	ingress      *ingress.Ingress                  // of the gateway
 	gatewayURL   string                            // for clients
 	internalURL  string                            // for the store itself

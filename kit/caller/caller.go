@@ -25,8 +25,9 @@ import (
 // Header carries the signature: "t=<unix seconds>,v1=<hex HMAC-SHA256>".
 const Header = "X-Fnstore-Signature"
 
-// Secret is the name of the shared key; Previous is accepted as well while
-// keys are being rotated.
+// Secret is the name of the shared key. While it is rotated its value has two
+// keys, one a line: the first signs, and both are accepted. So is Previous, which
+// is for platforms where another one rotates.
 const (
 	Secret   = "event-key"
 	Previous = "event-key-previous"
@@ -44,8 +45,11 @@ const callID = "X-Call-Id"
 
 // Sign sets the signature of a call on h. The target is the path the function
 // will see, escaped, with the query: a function may route by either. The body
-// is the whole body.
+// is the whole body. Of a key with several lines the first signs.
 func Sign(h http.Header, key, method, target string, body []byte, now time.Time) {
+	if all := Keys(key); len(all) > 0 {
+		key = all[0]
+	}
 	t := strconv.FormatInt(now.Unix(), 10)
 	h.Set(Header, "t="+t+",v1="+hex.EncodeToString(mac(key, t, method, target, h.Get(callID), body)))
 }
@@ -142,14 +146,24 @@ func Check(h http.Header, keys []string, method, target string, body []byte, now
 	return fmt.Errorf("%w: does not match", errSignature)
 }
 
+// Keys are the keys of a secret's value, one a line.
+func Keys(value string) (keys []string) {
+	for line := range strings.Lines(value) {
+		if line = strings.TrimSpace(line); line != "" {
+			keys = append(keys, line)
+		}
+	}
+	return keys
+}
+
 func keys() ([]string, error) {
 	key, err := secret.Read(Secret)
 	if err != nil {
 		return nil, err
 	}
-	keys := []string{key}
+	keys := Keys(key)
 	if old, err := secret.Read(Previous); err == nil {
-		keys = append(keys, old)
+		keys = append(keys, Keys(old)...)
 	}
 	for _, k := range keys {
 		if len(k) < minKey {

@@ -25,6 +25,7 @@ const (
 	queryCanceled        = "57014"
 	insufficientRight    = "42501"
 	tooManyConnections   = "53300"
+	wrongPassword        = "28P01"
 )
 
 // retryAfter is what a caller is told to wait when the database does not answer.

@@ -146,12 +146,13 @@ func (r row) Scan(to ...any) error {
 }
 
 // maxFullWait bounds how long a call waits for a connection that the server
-// refuses because the role has as many as it may. Meanwhile one that the pool
-// has may become free.
+// refuses: the role has as many as it may, and one of the pool may become free;
+// or the password is not the right one, and the secret is about to hold the one
+// that the role was just given.
 const maxFullWait = 2 * time.Second
 
-// patiently runs what begins with a connection, and again while the server says
-// that there are too many. Nothing has been sent by then.
+// patiently runs what begins with a connection, and again while the server
+// refuses one. Nothing has been sent by then.
 func patiently[T any](ctx context.Context, d *DB, run func(*pgxpool.Pool) (T, error)) (result T, err error) {
 	pool, err := d.live()
 	if err != nil {
@@ -159,7 +160,7 @@ func patiently[T any](ctx context.Context, d *DB, run func(*pgxpool.Pool) (T, er
 	}
 	for began, pause := time.Now(), 10*time.Millisecond; ; pause *= 2 {
 		result, err = run(pool)
-		if Code(err) != tooManyConnections || time.Since(began) > maxFullWait {
+		if code := Code(err); code != tooManyConnections && code != wrongPassword || time.Since(began) > maxFullWait {
 			return result, err
 		}
 		select {

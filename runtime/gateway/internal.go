@@ -47,7 +47,7 @@ func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, name, path strin
 	var keys []string
 	for _, secret := range []string{caller.Secret, caller.Previous} {
 		if key, err := g.cfg.Secrets.Read(secret); err == nil {
-			keys = append(keys, string(bytes.TrimSpace(key)))
+			keys = append(keys, caller.Keys(string(key))...)
 		}
 	}
 	if r.URL.RawQuery != "" || r.URL.ForceQuery {

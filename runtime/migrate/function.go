@@ -242,6 +242,23 @@ func Withdraw(ctx context.Context, ownerURL, function string) error {
 	return nil
 }
 
+// SetPassword gives the function's login another password. Sessions go on; one
+// that begins with the old password is refused from then on.
+func SetPassword(ctx context.Context, ownerURL, function, password string) error {
+	conn, err := pgx.Connect(ctx, ownerURL)
+	if err != nil {
+		return fmt.Errorf("set the password of %s: %w", function, err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	err = locked(ctx, conn, func(tx pgx.Tx) error {
+		return exec(ctx, tx, `alter role `+pgx.Identifier{RoleName(function)}.Sanitize()+` password `+quote(password))
+	})
+	if err != nil {
+		return fmt.Errorf("set the password of %s: %w", function, err)
+	}
+	return nil
+}
+
 // badSQL makes Postgres' error one that whoever deployed the function reads.
 // Any other error stays as it is.
 func badSQL(code, what string, err error) error {

@@ -29,10 +29,11 @@ type Grant struct {
 
 // Key is an access key and what it may do. An Admin may do everything.
 type Key struct {
-	ID     string
-	Secret string
-	Grants []Grant
-	Admin  bool
+	ID       string
+	Secret   string
+	Previous string // accepted as well while the secret is rotated; or empty
+	Grants   []Grant
+	Admin    bool
 }
 
 // allows decides about one object, or about a listing with key as its prefix.

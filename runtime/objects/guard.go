@@ -80,6 +80,12 @@ func (s *Store) admit(r *http.Request, c *call) (address, error) {
 		c.key = k
 		return k.Secret, true
 	})
+	if code != signature.ErrNone && c.key.Previous != "" && signature.GetAPIError(code).Code == "SignatureDoesNotMatch" {
+		old := *c.key
+		old.Secret = old.Previous
+		c.key = &old
+		code = signature.V4SignVerifyWithLookup(r, func(id string) (string, bool) { return old.Secret, id == old.ID })
+	}
 	if code != signature.ErrNone {
 		e := signature.GetAPIError(code)
 		return a, &apiError{e.Code, e.HTTPStatusCode, e.Description}

@@ -65,11 +65,24 @@ func (p *Postgres) Provide(ctx context.Context, f Function, password string) (st
 	if err := migrate.Provide(ctx, p.Owner, role); err != nil {
 		return "", err
 	}
+	return p.url(f.Name, password)
+}
+
+// Rotate changes the password: a role has one. Sessions go on, and kit/pg reads
+// the secret again when a new one is refused.
+func (p *Postgres) Rotate(ctx context.Context, f Function, _, next string) (string, error) {
+	if err := migrate.SetPassword(ctx, p.Owner, f.Name, next); err != nil {
+		return "", err
+	}
+	return p.url(f.Name, next)
+}
+
+func (p *Postgres) url(function, password string) (string, error) {
 	u, err := url.Parse(p.Owner)
 	if err != nil {
 		return "", errors.New("the database's URL cannot be read") // the error would quote it
 	}
-	u.User = url.UserPassword(migrate.RoleName(f.Name), password)
+	u.User = url.UserPassword(p.User(function), password)
 	return u.String(), nil
 }
 

@@ -62,11 +62,12 @@ type Set struct {
 	mu      sync.Mutex
 	made    map[string]Function // by name: as it was provided last
 	pending map[string]bool     // could not be withdrawn yet
+	rotated map[string]rotated  // by secret: the password before holds as well
 }
 
 // New makes a Set. The kinds are provided in this order.
 func New(vault *secrets.Store, kinds ...Kind) *Set {
-	return &Set{vault: vault, kinds: kinds, made: map[string]Function{}, pending: map[string]bool{}}
+	return &Set{vault: vault, kinds: kinds, made: map[string]Function{}, pending: map[string]bool{}, rotated: map[string]rotated{}}
 }
 
 // Provide makes all that a version of the function needs, and its secrets. What
@@ -262,7 +263,7 @@ func (s *Set) Run(ctx context.Context, interval time.Duration) {
 func (s *Set) retry(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var errs []error
+	errs := []error{s.retire(ctx, time.Now())}
 	for function := range s.pending {
 		errs = append(errs, s.trim(ctx, function))
 	}

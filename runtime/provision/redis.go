@@ -29,8 +29,7 @@ const redisTimeout = 5 * time.Second
 // names keys of others (keys, scan, randomkey, dbsize, sort), publish and
 // subscribe, and functions, which all users share.
 func rules(function, password string) []any {
-	hash := sha256.Sum256([]byte(password))
-	list := []any{"reset", "on", "#" + hex.EncodeToString(hash[:]), "resetchannels", "~" + function + ":*"}
+	list := []any{"reset", "on", hashed(password), "resetchannels", "~" + function + ":*"}
 	for _, rule := range strings.Fields(`
 +@read +@write +@string +@hash +@list +@set +@sortedset +@stream +@bitmap +@hyperloglog +@geo
 +@connection +@transaction -@scripting -@dangerous -@admin -@pubsub
@@ -39,6 +38,12 @@ func rules(function, password string) []any {
 		list = append(list, rule)
 	}
 	return list
+}
+
+// hashed is the rule that adds a password.
+func hashed(password string) string {
+	hash := sha256.Sum256([]byte(password))
+	return "#" + hex.EncodeToString(hash[:])
 }
 
 // Suffix is redis.
@@ -56,11 +61,23 @@ func (r *Redis) Provide(ctx context.Context, f Function, password string) (strin
 	if err != nil {
 		return "", fmt.Errorf("make the Redis user: %w", err)
 	}
+	return r.url(f.Name, password)
+}
+
+// Rotate adds a password to the user: it may have several.
+func (r *Redis) Rotate(ctx context.Context, f Function, _, next string) (string, error) {
+	if err := r.do(ctx, "acl", "setuser", r.User(f.Name), hashed(next)); err != nil {
+		return "", fmt.Errorf("give the Redis user a password: %w", err)
+	}
+	return r.url(f.Name, next)
+}
+
+func (r *Redis) url(function, password string) (string, error) {
 	u, err := url.Parse(r.Owner)
 	if err != nil {
 		return "", errors.New("the URL of Redis cannot be read") // the error would quote it
 	}
-	u.User = url.UserPassword(r.User(f.Name), password)
+	u.User = url.UserPassword(r.User(function), password)
 	return u.String(), nil
 }
 

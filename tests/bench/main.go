@@ -42,6 +42,7 @@ var sections = []section{
 	{name: "wakedocker", most: 15 * time.Minute},
 	{name: "idle", most: 10 * time.Minute},
 	{name: "dev", most: 10 * time.Minute},
+	{name: "api", most: 15 * time.Minute},
 	{name: "queue", most: 20 * time.Minute},
 	{name: "surge", most: 15 * time.Minute},
 	{name: "overload", most: 20 * time.Minute},
