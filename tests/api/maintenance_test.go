@@ -75,7 +75,7 @@ func (r *rig) exec(sql string) {
 // What is past its time goes, whoever owns it, once; what is not stays. A
 // clean-up that was not granted, runs with its caller's rights or fails stops no
 // other.
-// Seed: R17, R43, B48, B86
+// Seed: R17, B48, B86
 func TestMaintenance_Sweeps(t *testing.T) {
 	r := newRig(t)
 	r.env["sweep_batch"] = "7"

@@ -256,7 +256,7 @@ func TestNotify_WebhookAddresses(t *testing.T) {
 
 // Each type has its words, in characters that cannot become a header; a type
 // without words has the default's; what a text needs and the data lacks is said.
-// Seed: R71, B80, B83
+// Seed: R71, B83
 func TestNotify_WordsByType(t *testing.T) {
 	r := newRig(t)
 	r.env["notify_texts"] = `{"greeting":{"subject":"Hi {{.name}}","body":"<b>{{.name}}</b>"}}`
@@ -309,7 +309,7 @@ func TestNotify_Readme(t *testing.T) {
 
 // What Alertmanager sends reaches the subscribers of alerts once, if it knows the
 // password.
-// Seed: R46, R47, B53
+// Seed: B53
 func TestNotify_Alerts(t *testing.T) {
 	r := newRig(t)
 	url, _ := r.notifier(t)

@@ -1,5 +1,5 @@
-// Package api tests auth, users and webhook as their callers see them, with the
-// logins that the store gives them: real Postgres roles and a real Redis user.
+// Package api tests functions as their callers see them, with the logins that the
+// store gives them: real Postgres roles and a real Redis user.
 package api
 
 import (
