@@ -69,6 +69,7 @@ func (st *store) startGateway(written *logs.Store) error {
 		},
 		Queues:  numbers.Stopped,
 		Queue:   queueapi.Routes("/ui", st.queueConfig(), numbers),
+		Events:  st.eventRoutes().Routes(ui.EventData),
 		Version: version,
 	})
 	if err != nil {
@@ -107,7 +108,12 @@ func (st *store) metricsSources() (list []scrape.Source) {
 
 // systemRoutes are the routes below /system that are not OpenFaaS'.
 func (st *store) systemRoutes(numbers *queueapi.Numbers) []gateway.Route {
-	events := eventapi.API{DB: st.pool, Functions: st.deployedFunctions, Changed: func() {
+	return slices.Concat(st.queueRoutes(numbers), st.changes.withNotify(versionRoutes(st.functions)), st.eventRoutes().Routes("/system"), st.rotator.routes())
+}
+
+// eventRoutes are what an operator asks of the connectors.
+func (st *store) eventRoutes() eventapi.API {
+	return eventapi.API{DB: st.pool, Functions: st.deployedFunctions, Changed: func() {
 		st.changes.notify() // connectors look again
 		if d := st.delivery.Load(); d != nil {
 			d.Announce()
@@ -116,5 +122,4 @@ func (st *store) systemRoutes(numbers *queueapi.Numbers) []gateway.Route {
 			slog.Debug("notify the queue", "cause", err)
 		}
 	}}
-	return slices.Concat(st.queueRoutes(numbers), st.changes.withNotify(versionRoutes(st.functions)), events.Routes(), st.rotator.routes())
 }

@@ -27,16 +27,17 @@ type API struct {
 	Changed   func() // something was put into the queue, or may be; nil for none
 }
 
-// Routes gives the routes, which are below /system.
-func (a API) Routes() []gateway.Route {
+// Routes gives the routes, which are below prefix: /system for programs, and
+// another one for the page.
+func (a API) Routes(prefix string) []gateway.Route {
 	return []gateway.Route{
-		{Pattern: "GET /system/events", Serve: a.graph},
-		{Pattern: "GET /system/schedules", Serve: a.schedules},
-		{Pattern: "POST /system/schedules/run", Serve: a.run},
-		{Pattern: "POST /system/schedules/pause", Serve: a.pause},
-		{Pattern: "POST /system/schedules/resume", Serve: a.resume},
-		{Pattern: "GET /system/topics", Serve: a.topics},
-		{Pattern: "POST /system/topics/{name...}", Serve: a.publish},
+		{Pattern: "GET " + prefix + "/events", Serve: a.graph},
+		{Pattern: "GET " + prefix + "/schedules", Serve: a.schedules},
+		{Pattern: "POST " + prefix + "/schedules/run", Serve: a.run},
+		{Pattern: "POST " + prefix + "/schedules/pause", Serve: a.pause},
+		{Pattern: "POST " + prefix + "/schedules/resume", Serve: a.resume},
+		{Pattern: "GET " + prefix + "/topics", Serve: a.topics},
+		{Pattern: "POST " + prefix + "/topics/{name...}", Serve: a.publish},
 	}
 }
 

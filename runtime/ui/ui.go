@@ -17,6 +17,7 @@ import (
 	"fnstore/kit/queue"
 	"fnstore/kit/s3"
 	"fnstore/kit/wire"
+	"fnstore/runtime/gateway"
 	"fnstore/runtime/queueapi"
 )
 
@@ -38,12 +39,18 @@ type Config struct {
 	// Queue are the routes that show the queue and act on it, below /ui; nil for
 	// a page without them.
 	Queue []queueapi.Route
+	// Events are the routes that show schedules and the graph of events, below
+	// EventData; nil for a page without them.
+	Events []gateway.Route
 	// Queues gives the functions whose messages do not flow, and whether they are
 	// open or paused (see queue/circuit); nil where nobody knows.
 	Queues func(context.Context) (map[string]string, error)
 
 	Version string // of fnstore
 }
+
+// EventData is where the page of events asks for what it shows.
+const EventData = "/ui/data"
 
 // pages has the routes as its methods.
 type pages struct {
@@ -85,6 +92,12 @@ func (p *pages) routes() http.Handler {
 	handle("POST /ui/call/{function}", p.call)
 	if p.Queue != nil {
 		handle("GET /ui/messages", p.messages)
+	}
+	if p.Events != nil {
+		handle("GET /ui/events", p.events)
+	}
+	for _, r := range p.Events {
+		handle(r.Pattern, r.Serve)
 	}
 	for _, r := range p.Queue {
 		handle(r.Method+" "+r.Path, r.Serve)

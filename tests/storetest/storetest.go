@@ -22,7 +22,7 @@ import (
 )
 
 // patience bounds a start: every function is compiled, on a busy machine.
-const patience = 5 * time.Minute
+const patience = 10 * time.Minute
 
 // Store is a store that was started. What it answers on is known while it is up.
 type Store struct {
