@@ -105,8 +105,9 @@ func checked(list []event) ([]event, error) {
 		if len(e.subject) > maxName {
 			return nil, badEvent("event %d: its subject has more than %d bytes", i, maxName)
 		}
-		if e.at.IsZero() {
-			e.at = time.Now()
+		// A clock that is ahead must not keep later events from counting.
+		if now := time.Now(); e.at.IsZero() || e.at.After(now) {
+			e.at = now
 		}
 		if e.row {
 			continue

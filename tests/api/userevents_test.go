@@ -52,6 +52,12 @@ func TestUserEvents_MessagesByType(t *testing.T) {
 		t.Errorf("after three events and nine duplicates: %s", p.body)
 	}
 
+	callSigned(t, "POST", url+"/", `{"type":"user_created","id":"f1","time":"2999-01-01T00:00:00Z","data":{"user_id":"u2","name":"ahead"}}`).want(t, "a clock that is ahead", 200, "")
+	callSigned(t, "POST", url+"/", `{"type":"user_updated","id":"f2","data":{"user_id":"u2","name":"later"}}`).want(t, "and the next", 200, "")
+	if p := callSigned(t, "GET", url+"/people/u2", ""); p.get("name") != "later" {
+		t.Errorf("%s", p.body)
+	}
+
 	unknown := callSigned(t, "POST", url+"/", `{"type":"user_promoted","data":{"user_id":"u1"}}`, "X-Call-Id", "c-1").want(t, "unknown", 200, "")
 	if unknown.get("unknown") != "1" {
 		t.Errorf("%s", unknown.body)
@@ -66,7 +72,7 @@ func TestUserEvents_MessagesByType(t *testing.T) {
 	}
 	page := callSigned(t, "GET", url+"/events?limit=3", "").want(t, "a page", 200, "")
 	rest := callSigned(t, "GET", url+"/events?before="+page.get("next"), "").want(t, "the next page", 200, "")
-	if strings.Count(string(page.body), `"seq"`) != 3 || strings.Count(string(rest.body), `"seq"`) != 1 {
+	if strings.Count(string(page.body), `"seq"`) != 3 || strings.Count(string(rest.body), `"seq"`) != 3 {
 		t.Errorf("pages: %s\n%s", page.body, rest.body)
 	}
 
@@ -83,8 +89,8 @@ func TestUserEvents_MessagesByType(t *testing.T) {
 		callSigned(t, "GET", url+"/events?"+q, "").want(t, q, 400, "bad_query")
 	}
 	callSigned(t, "GET", url+"/people/nobody", "").want(t, "nobody", 404, "user_not_found")
-	if n := r.column(`select count(*)::text from fn_user_events.event`)[0]; n != "4" {
-		t.Errorf("%s events are kept, want 4", n)
+	if n := r.column(`select count(*)::text from fn_user_events.event`)[0]; n != "6" {
+		t.Errorf("%s events are kept, want 6", n)
 	}
 }
 
