@@ -28,7 +28,7 @@ services() {
 	printf 'requirepass %s\nappendonly yes\ndir /data\n' "$(value redis-password)" >"$secrets/redis.conf"
 	printf 'FNSTORE_POSTGRES_URL=postgres://postgres:%s@fnstore-postgres:5432/postgres?sslmode=disable\nFNSTORE_S3_URL=http://%s:%s@fnstore-minio:9000\n' \
 		"$(value postgres-password)" "$(value minio-user)" "$(value minio-password)" >"$secrets/events.env"
-	chmod 711 "$faasd/secrets" "$secrets"
+	chmod 700 "$secrets"
 	chmod 644 "$secrets"/* # services have users of their own
 	chmod 600 "$secrets/events.env" "$secrets/redis-password"
 	file=$faasd/docker-compose.yaml
