@@ -14,17 +14,17 @@ COMMIT  := $(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown)
 RACED = ./kit/caller/... ./kit/queue/... ./kit/secret/... ./connectors/hook/... ./connectors/minio ./connectors/postgres ./connectors/topic ./runtime/... ./template/...
 RACE  = $(if $(shell command -v gcc || command -v clang),-race)
 # Started as programs, or run by a stage of their own.
-APART = /tests/\(flow\|browser\|docker\|chaos\|chaos/messages\|architecture\)$$
+APART = /tests/\(flow\|browser\|docker\|compose\|chaos\|chaos/messages\|architecture\)$$
 
 FUZZTIME ?= 30s
 COUNT    ?= 1
 STAGE     = sh scripts/stage.sh
 
 .NOTPARALLEL:
-.PHONY: help build up down test test-docker test-faas-cli chaos lint vuln docs bench bench-go fuzz fresh clean
+.PHONY: help build up down images up-docker down-docker clean-docker pin test-compose test test-docker test-faas-cli chaos lint vuln docs bench bench-go fuzz fresh clean
 
 help: ## what can be done here
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 up: ## run the store until Ctrl-C (DETACH=1: in the background)
 	@sh scripts/deps.sh run
@@ -53,8 +53,26 @@ test: ## everything: checks, all tests with real services, a browser
 	@$(STAGE) 'chaos, a sample' $(GO) test -vet=off -count=1 -p 1 -timeout 10m ./tests/chaos ./tests/chaos/messages
 	@sh scripts/deps.sh docker || echo 'NOT CHECKED: functions as containers'
 	@$(STAGE) 'containers' $(GO) test -vet=off -count=1 -timeout 15m -v ./tests/docker
-	@$(STAGE) 'clients' sh -c 'cd tests/conform/sdk && $(GO) test -vet=off -count=1 -timeout 10m ./...'
+	@$(STAGE) 'clients' sh -c 'for m in sdk faasd; do (cd tests/conform/$$m && $(GO) test -vet=off -count=1 -timeout 10m ./...) || exit 1; done'
 	@$(STAGE) 'browser' $(GO) test -vet=off -count=1 -timeout 10m ./tests/browser/...
+
+images: build ## our images, without a Docker engine
+	@sh scripts/compose.sh images
+
+up-docker: images ## the whole store on Docker (PROFILES="minio grafana" adds services): docs/docker.md
+	@sh scripts/compose.sh up
+
+down-docker: ## stop it; nothing is left but its data, which make clean-docker removes
+	@sh scripts/compose.sh down
+
+clean-docker: ## stop it and remove its data and credentials
+	@sh scripts/compose.sh clean
+
+pin: ## write digests into compose/images.env, where a registry answers
+	@sh scripts/compose.sh pin
+
+test-compose: build ## make up-docker to make down-docker, on an engine of its own (root, docker.io, docker-compose)
+	@CI=true FNSTORE_TEST_DOCKER=required $(GO) test -vet=off -count=1 -timeout 20m -v ./tests/compose
 
 test-docker: ## functions as containers of a real engine (root, docker.io; FAAS_CLI=path: faas-cli up too)
 	@CI=true FNSTORE_TEST_DOCKER=required FAAS_CLI='$(if $(FAAS_CLI),$(abspath $(FAAS_CLI)))' $(GO) test -vet=off -count=1 -timeout 20m -v ./tests/docker
@@ -71,10 +89,10 @@ test-faas-cli: ## the real faas-cli against whole stores (FAAS_CLI=path; UPDATE=
 # Quiet when all is well.
 lint: ## gofmt, vet, staticcheck, govulncheck, go.mod, scripts, the rules of tests/architecture
 	@bad=$$(gofmt -l $(wildcard $(FOLDERS))); [ -z "$$bad" ] || { echo 'not formatted (gofmt -w):'; echo "$$bad"; exit 1; }
-	@for f in scripts/*.sh template/*/*.sh; do sh -n $$f || exit 1; done; bash -n .ci/run
+	@for f in scripts/*.sh compose/*.sh template/*/*.sh; do sh -n $$f || exit 1; done; bash -n .ci/run
 	@out=$$($(GO) mod tidy -diff 2>&1) || { echo 'go.mod is not tidy (go mod tidy):'; echo "$$out"; exit 1; }
 	@$(GO) vet $(PACKAGES)
-	@cd tests/conform/sdk && $(GO) vet ./... && $(GO) mod tidy -diff
+	@for m in sdk faasd; do (cd tests/conform/$$m && $(GO) vet ./... && $(GO) mod tidy -diff) || exit 1; done
 	@$(GO) tool -modfile=tools/go.mod staticcheck $(PACKAGES)
 	@GO='$(GO)' sh scripts/vuln.sh $(PACKAGES)
 	@out=$$($(GO) test -vet=off -count=1 ./tests/architecture) || { echo "$$out"; exit 1; }

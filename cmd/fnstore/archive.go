@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 
@@ -60,4 +61,42 @@ func (s *settings) registry(ctx context.Context) (address string, done func(), e
 	}
 	st.serve(l, "registry", h)
 	return l.Addr().String(), func() { st.stop(context.WithoutCancel(ctx)); unlock() }, nil
+}
+
+// publishSelf puts an image of this very program into the registry.
+func publishSelf(ctx context.Context, host string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if err := image.Publish(ctx, host+"/fnstore/fnstore:"+imageTag(), self, "/fnstore"); err != nil {
+		return fmt.Errorf("push the image of fnstore: %w", err)
+	}
+	return nil
+}
+
+type registryCmd struct{}
+
+// Run serves the state's registry and nothing else, for a machine whose
+// functions are run by faasd or Docker.
+func (registryCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
+	if _, err := s.openState(); err != nil {
+		return err
+	}
+	unlock, err := lockState(s)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	st := &store{set: s}
+	if err := st.startRegistry(); err != nil {
+		return err
+	}
+	defer func() { st.stop(context.WithoutCancel(ctx)) }()
+	if err := writeEnv(s.path("env"), []variable{{"FNSTORE_STATE", s.State}, {"FNSTORE_REGISTRY", st.registryAddr}}); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "The registry is at %s until Ctrl-C.\n", st.registryAddr)
+	<-ctx.Done()
+	return nil
 }

@@ -16,7 +16,7 @@ import (
 func (st *store) openBackend(ctx context.Context, written *logs.Store) (provider.Backend, error) {
 	if st.set.Backend == "docker" {
 		return docker.Open(ctx, docker.Config{
-			Host: os.Getenv("DOCKER_HOST"), Store: st.set.State, Secrets: st.vault, Logs: written, Services: st.reachable(),
+			Host: os.Getenv("DOCKER_HOST"), Store: st.set.State, Secrets: st.vault, Logs: written, Services: st.reachable(), Internal: st.set.DockerInside,
 		})
 	}
 	sockets, err := os.MkdirTemp("", "fnstore-")

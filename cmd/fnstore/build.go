@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"sync"
 
@@ -15,6 +16,7 @@ import (
 type buildCmd struct {
 	selection
 	Platform string `help:"Platforms, with commas between them, such as linux/amd64,linux/arm64,linux/arm/v7; without it those that the stack file names, else this machine's." placeholder:"LIST"`
+	Self     bool   `help:"Build an image of fnstore itself too, as fnstore/fnstore."`
 	Archive  string `help:"Write an image of fnstore itself to this file, for docker load; it runs functions with --backend docker." placeholder:"FILE"`
 }
 
@@ -34,6 +36,15 @@ func (cmd buildCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
 		return err
 	}
 	defer done()
+	if cmd.Self {
+		host := own
+		if host == "" {
+			host = os.Getenv("FNSTORE_REGISTRY")
+		}
+		if err := publishSelf(ctx, host); err != nil {
+			return err
+		}
+	}
 	file, err := s.stackFile(own)
 	if err != nil {
 		return err

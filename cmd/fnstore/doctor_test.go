@@ -76,3 +76,25 @@ func TestStack_ProfilesThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+// What is left has the images and nothing that builds them.
+func TestStack_Prebuilt(t *testing.T) {
+	t.Chdir("../..")
+	var out bytes.Buffer
+	if err := run(context.Background(), []string{"stack", "--prebuilt"}, nil, &out); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := stackfile.Parse("stack.yml", os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is, err := stackfile.ParseBytes("prebuilt", t.TempDir(), out.Bytes(), os.LookupEnv)
+	if err != nil || len(is.Functions) != len(whole.Functions) {
+		t.Fatal(err, len(is.Functions))
+	}
+	for i, fn := range is.Functions {
+		if was := whole.Functions[i]; !fn.SkipBuild || fn.Lang != "" || fn.Handler != "" || fn.Image != was.Image || len(fn.Secrets) != len(was.Secrets) {
+			t.Errorf("%+v", fn)
+		}
+	}
+}

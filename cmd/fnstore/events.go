@@ -47,8 +47,25 @@ type eventsCmd struct {
 }
 
 type eventsRunCmd struct {
-	Gateway      string `required:"" env:"FNSTORE_GATEWAY_URL" help:"Base URL of the gateway whose functions are called." placeholder:"URL"`
-	PasswordFile string `name:"password-file" env:"FNSTORE_GATEWAY_PASSWORD_FILE" help:"File with the gateway's password of the user admin." placeholder:"FILE"`
+	Gateway      string        `required:"" env:"FNSTORE_GATEWAY_URL" help:"Base URL of the gateway whose functions are called." placeholder:"URL"`
+	PasswordFile string        `name:"password-file" env:"FNSTORE_GATEWAY_PASSWORD_FILE" help:"File with the gateway's password of the user admin." placeholder:"FILE"`
+	Wait         time.Duration `help:"How long the database and the gateway may take to answer at the start." placeholder:"DURATION"`
+}
+
+// started calls ready until it succeeds, for as long as the command waits.
+func (cmd eventsRunCmd) started(ctx context.Context, ready func() error) error {
+	for end := time.Now().Add(cmd.Wait); ; {
+		err := ready()
+		if err == nil || !time.Now().Before(end) {
+			return err
+		}
+		slog.Info("not ready yet", "cause", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // refreshInterval is how often the list of functions is asked for.
@@ -70,7 +87,7 @@ func (cmd eventsRunCmd) Run(ctx context.Context, s *settings) error {
 	if _, err := vault.Ensure(caller.Secret); err != nil {
 		return err
 	}
-	if _, err := migrateStore(ctx, s.Postgres); err != nil {
+	if err := cmd.started(ctx, func() error { _, err := migrateStore(ctx, s.Postgres); return err }); err != nil {
 		return err
 	}
 	pool, err := pgxpool.New(ctx, s.Postgres)
@@ -79,7 +96,7 @@ func (cmd eventsRunCmd) Run(ctx context.Context, s *settings) error {
 	}
 	defer pool.Close()
 	known := &remoteFunctions{base: strings.TrimRight(cmd.Gateway, "/"), passwordFile: cmd.PasswordFile}
-	if _, err := known.list(ctx); err != nil {
+	if err := cmd.started(ctx, func() error { _, err := known.list(ctx); return err }); err != nil {
 		return err // at the start somebody is there to read it
 	}
 	c := &connectors{pool: pool, functions: known.hook, metrics: &hook.Metrics{}}

@@ -40,6 +40,7 @@ type commands struct {
 	Rollback  rollbackCmd  `cmd:"" help:"Bring a function's former version back."`
 	Remove    removeCmd    `cmd:"" help:"Remove functions."`
 	Store     storeCmd     `cmd:"" help:"Print the store manifest of the stack file's functions, for faas-cli store --url."`
+	Registry  registryCmd  `cmd:"" help:"Serve the store's registry alone, until Ctrl-C."`
 	Dlq       dlqCmd       `cmd:"" help:"Look at dead letters, messages that were given up; send them again or delete them."`
 	Pause     pauseCmd     `cmd:"" help:"Stop delivering a function's messages; they wait."`
 	Resume    resumeCmd    `cmd:"" help:"Deliver a paused function's messages again."`

@@ -40,6 +40,9 @@ func (migrateCmd) Run(ctx context.Context, s *settings, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := generateSecrets(vault); err != nil {
+		return err
+	}
 	file, err := s.stackFile("")
 	if err != nil {
 		return err

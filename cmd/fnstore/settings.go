@@ -33,6 +33,7 @@ type settings struct {
 	IntakePort    int           `default:"8083" env:"FNSTORE_INTAKE_PORT" help:"Notifications of the S3 store of yours." placeholder:"PORT"`
 	Reconcile     time.Duration `default:"5m" env:"FNSTORE_RECONCILE" help:"How often watched buckets of the S3 store of yours are listed, to find what notifications missed." placeholder:"DURATION"`
 	Backend       string        `enum:"process,docker" default:"process" env:"FNSTORE_BACKEND" help:"How functions run: as processes, or as containers of the Docker engine at DOCKER_HOST (${enum})."`
+	DockerInside  bool          `name:"docker-internal" env:"FNSTORE_DOCKER_INTERNAL" help:"With the Docker backend: functions reach the services of this store and nothing else, since their network has no way out."`
 	Postgres      string        `env:"FNSTORE_POSTGRES_URL" help:"A Postgres of yours; without it the store runs its own." placeholder:"URL"`
 	Redis         string        `env:"FNSTORE_REDIS_URL" help:"A Redis of yours; without it the store runs its own." placeholder:"URL"`
 	QueueMessages int64         `default:"2000000" env:"FNSTORE_QUEUE_MESSAGES" help:"Messages that may wait for one function; more get 429." placeholder:"N"`

@@ -13,17 +13,18 @@ import (
 )
 
 type stackCmd struct {
-	Profile string `required:"" help:"Name of a list of functions under x-profiles in the stack file." placeholder:"NAME"`
+	Profile  string `help:"Only the functions of this list under x-profiles in the stack file." placeholder:"NAME"`
+	Prebuilt bool   `help:"Without what builds the functions: for a machine that has their images and not their sources."`
 }
 
-// Run prints the stack file with the functions of a profile alone. Variables
-// stay variables.
+// Run prints the stack file with what the flags leave of it. Variables stay
+// variables.
 func (cmd stackCmd) Run(s *settings, out io.Writer) error {
 	text, err := os.ReadFile(s.Stack)
 	if err != nil {
 		return fmt.Errorf("read stack file: %w", err)
 	}
-	smaller, err := profiled(s.Stack, text, cmd.Profile)
+	smaller, err := lessOf(s.Stack, text, cmd.Profile, cmd.Prebuilt)
 	if err != nil {
 		return err
 	}
@@ -31,14 +32,19 @@ func (cmd stackCmd) Run(s *settings, out io.Writer) error {
 	return err
 }
 
-// profiled leaves the functions of a profile in the text of a stack file.
-func profiled(name string, text []byte, profile string) ([]byte, error) {
+// lessOf leaves the functions of a profile in the text of a stack file, all
+// without one, and with prebuilt nothing that builds them.
+func lessOf(name string, text []byte, profile string, prebuilt bool) ([]byte, error) {
 	was, err := stackfile.ParseBytes(name, ".", text, os.LookupEnv) // bounds, and errors with their place
 	if err != nil {
 		return nil, err
 	}
 	chosen, ok := was.Profiles[profile]
-	if !ok {
+	if profile == "" {
+		for _, fn := range was.Functions {
+			chosen = append(chosen, fn.Name)
+		}
+	} else if !ok {
 		return nil, fmt.Errorf("%s has no profile %q under x-profiles", name, profile)
 	}
 	for _, fn := range chosen {
@@ -52,12 +58,15 @@ func profiled(name string, text []byte, profile string) ([]byte, error) {
 	}
 	root := doc.Content[0]
 	for i := 0; i+1 < len(root.Content); i += 2 {
-		switch root.Content[i].Value {
-		case "x-profiles":
+		switch key := root.Content[i].Value; {
+		case key == "x-profiles", key == "configuration" && prebuilt:
 			root.Content = slices.Delete(root.Content, i, i+2)
 			i -= 2
-		case "functions":
+		case key == "functions":
 			keep(root.Content[i+1], chosen)
+			if prebuilt {
+				unbuilt(root.Content[i+1])
+			}
 		}
 	}
 	var b strings.Builder
@@ -88,4 +97,19 @@ func keep(n *yaml.Node, keys []string) {
 		}
 	}
 	n.Content = left
+}
+
+// unbuilt takes from each function what builds it.
+func unbuilt(functions *yaml.Node) {
+	building := []string{"lang", "handler", "skip_build", "build_options", "build_args", "build_secrets", "platforms"}
+	for i := 1; i < len(functions.Content); i += 2 {
+		fn := functions.Content[i]
+		var left []*yaml.Node
+		for k := 0; k+1 < len(fn.Content); k += 2 {
+			if !slices.Contains(building, fn.Content[k].Value) {
+				left = append(left, fn.Content[k], fn.Content[k+1])
+			}
+		}
+		fn.Content = append(left, &yaml.Node{Kind: yaml.ScalarNode, Value: "skip_build"}, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
+	}
 }

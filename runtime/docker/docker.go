@@ -41,6 +41,9 @@ type Config struct {
 	// host:port. Where a secret is a URL of one of these, the function is given
 	// one that leads there from its container.
 	Services []string
+	// Internal keeps functions from every other address: the network that they
+	// are on has no way out.
+	Internal bool
 	// Publish has containers reached by a port on loopback even where their
 	// own address would do.
 	Publish bool
@@ -78,7 +81,7 @@ func Open(ctx context.Context, cfg Config) (_ *Backend, err error) {
 	if err := b.sweep(ctx); err != nil {
 		return nil, err
 	}
-	if b.network, err = openNetwork(ctx, e, "fnstore-"+b.id, b.id); err != nil {
+	if b.network, err = openNetwork(ctx, e, "fnstore-"+b.id, b.id, cfg.Internal); err != nil {
 		return nil, err
 	}
 	if !e.info.apart() {

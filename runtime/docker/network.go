@@ -17,6 +17,7 @@ import (
 // from the bridge's own address, a port for each service, and for them alone.
 type network struct {
 	ID, Name string
+	Internal bool // it has no way out
 	IPAM     struct {
 		Config []struct{ Subnet, Gateway string }
 	}
@@ -28,12 +29,19 @@ type network struct {
 	forwards map[string]net.Listener // by service
 }
 
-func openNetwork(ctx context.Context, e *engine, name, store string) (*network, error) {
+func openNetwork(ctx context.Context, e *engine, name, store string, internal bool) (*network, error) {
 	n := &network{engine: e, forwards: map[string]net.Listener{}}
 	err := e.get(ctx, "/networks/"+name, n)
+	if err == nil && n.Internal != internal { // a killed store left it, with another setting
+		if err := n.close(ctx); err != nil {
+			return nil, err
+		}
+		n = &network{engine: e, forwards: map[string]net.Listener{}}
+		err = e.get(ctx, "/networks/"+name, n)
+	}
 	if absent(err) {
 		if err := e.call(ctx, http.MethodPost, "/networks/create", object{
-			"Name": name, "Driver": "bridge", "CheckDuplicate": true,
+			"Name": name, "Driver": "bridge", "CheckDuplicate": true, "Internal": internal,
 			"Labels":  map[string]string{labelStore: store},
 			"Options": map[string]string{"com.docker.network.bridge.enable_icc": "false"},
 		}, nil); err != nil {

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"context"
 	"path/filepath"
 	"runtime"
 
@@ -19,37 +20,51 @@ func Archive(file, tag, binary, at string) error {
 	if err != nil {
 		return err
 	}
-	common, err := readBase("") // no time zones: a handler's need, not a server's
+	img, err := ofProgram(binary, at)
 	if err != nil {
 		return err
+	}
+	return tarball.WriteToFile(file, ref, img)
+}
+
+// Publish is Archive into a registry.
+func Publish(ctx context.Context, ref, binary, at string) error {
+	img, err := ofProgram(binary, at)
+	if err != nil {
+		return err
+	}
+	return push(ctx, ref, img)
+}
+
+func ofProgram(binary, at string) (v1.Image, error) {
+	common, err := readBase("") // no time zones: a handler's need, not a server's
+	if err != nil {
+		return nil, err
 	}
 	base, err := common.layer()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	files := &fileList{within: []string{filepath.Dir(binary)}}
 	if err := files.add(binary, at); err != nil {
-		return err
+		return nil, err
 	}
 	files.items[0].mode = 0o755
 	program, err := files.layer()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	img, err := mutate.AppendLayers(empty.Image, base, program)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	config, err := img.ConfigFile()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	config = config.DeepCopy()
 	config.Created = v1.Time{Time: epoch}
 	config.OS, config.Architecture = "linux", runtime.GOARCH
 	config.Config = v1.Config{Entrypoint: []string{at}, WorkingDir: "/"}
-	if img, err = mutate.ConfigFile(img, config); err != nil {
-		return err
-	}
-	return tarball.WriteToFile(file, ref, img)
+	return mutate.ConfigFile(img, config)
 }

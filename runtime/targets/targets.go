@@ -99,7 +99,7 @@ func Page() string {
 		"`fnstore doctor -f stack.yml --target runtime|docker|faasd` looks for each of these. *Refused* means\n" +
 		"that the function is not deployed there, or cannot serve; the command then ends with status 1.\n" +
 		"*Ignored* and *differs* end with status 0, or 1 with `--strict`. `runtime` is `fnstore up`, `docker`\n" +
-		"is `fnstore up --backend docker`, `faasd` is faasd's community edition. A dash: it does what is\nwritten.\n\n" +
+		"is `fnstore up --backend docker`, `faasd` is faasd's community edition ([faasd.md](faasd.md)).\nA dash: it does what is written.\n\n" +
 		"| | runtime | docker | faasd | what to do |\n|---|---|---|---|---|\n")
 	for _, r := range rules {
 		b.WriteString("| " + r.name + " |")

@@ -61,7 +61,7 @@ func (f *file) imports() []string {
 
 // left are the folders that hold nothing of ours.
 var left = map[string]bool{
-	".git": true, ".fnstore": true, "bin": true, "build": true, "vendor": true, "node_modules": true, "tests/bench/out": true,
+	".git": true, ".fnstore": true, "bin": true, "build": true, "vendor": true, "node_modules": true, "tests/bench/out": true, "compose/data": true, "compose/data-images": true, "secrets/compose": true,
 }
 
 // tree reads the whole repository, once. What .gitignore leaves out is left out

@@ -40,6 +40,7 @@ var sections = []section{
 	{name: "gateway", most: 10 * time.Minute},
 	{name: "wake", most: 10 * time.Minute},
 	{name: "wakedocker", most: 15 * time.Minute},
+	{name: "backends", most: 15 * time.Minute},
 	{name: "idle", most: 10 * time.Minute},
 	{name: "dev", most: 10 * time.Minute},
 	{name: "api", most: 15 * time.Minute},
