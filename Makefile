@@ -78,7 +78,7 @@ test-docker: ## functions as containers of a real engine (root, docker.io; FAAS_
 	@CI=true FNSTORE_TEST_DOCKER=required FAAS_CLI='$(if $(FAAS_CLI),$(abspath $(FAAS_CLI)))' $(GO) test -vet=off -count=1 -timeout 20m -v ./tests/docker
 
 chaos: ## what holds when things break, at full length, some 25 minutes (CHAOS_SEED=n has a run again)
-	@CHAOS=full CI=true $(GO) test -vet=off -count=1 -timeout 45m -p 1 -v ./tests/chaos ./tests/chaos/messages
+	@CHAOS=full CI=true $(GO) test -vet=off -count=1 -timeout 60m -p 1 -v ./tests/chaos ./tests/chaos/messages
 	@CHAOS=full $(GO) test -vet=off -count=1 -timeout 30m -v ./tests/conform/gateway -run '^TestPipelined_'
 
 test-faas-cli: ## the real faas-cli against whole stores (FAAS_CLI=path; UPDATE=1 writes docs/faas-cli.md)

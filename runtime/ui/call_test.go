@@ -19,7 +19,7 @@ import (
 const key = "0123456789abcdef0123456789abcdef"
 
 // gateway answers as a function would, at /function/NAME.
-func gateway(t *testing.T, answer http.HandlerFunc) func(*Config) {
+func calls(t *testing.T, answer http.HandlerFunc) func(*Config) {
 	t.Helper()
 	srv := httptest.NewServer(answer)
 	t.Cleanup(srv.Close)
@@ -52,7 +52,7 @@ func TestCall_ArrivesAsTypedAndSigned(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, caller.Secret), []byte(key), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	srv := serve(t, gateway(t, func(w http.ResponseWriter, r *http.Request) {
+	srv := serve(t, calls(t, func(w http.ResponseWriter, r *http.Request) {
 		got := r.Method + " " + r.RequestURI + " " + r.Header.Get("Content-Type") + " " + r.Header.Get("X-Call-Id")
 		r.URL.Path, r.URL.RawPath = strings.TrimPrefix(r.URL.Path, "/function/hello"), strings.TrimPrefix(r.URL.RawPath, "/function/hello")
 		r.RequestURI = r.URL.RequestURI()
@@ -83,7 +83,7 @@ func TestCall_ArrivesAsTypedAndSigned(t *testing.T) {
 }
 
 func TestCall_AnswersAreBytesToTheBrowser(t *testing.T) {
-	srv := serve(t, gateway(t, func(w http.ResponseWriter, r *http.Request) {
+	srv := serve(t, calls(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		w.Header().Set("Location", "/elsewhere")
 		w.Header().Set("Set-Cookie", "a=b")
@@ -104,7 +104,7 @@ func TestCall_AnswersAreBytesToTheBrowser(t *testing.T) {
 }
 
 func TestCall_LongAnswersAreCut(t *testing.T) {
-	srv := serve(t, gateway(t, func(w http.ResponseWriter, r *http.Request) {
+	srv := serve(t, calls(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(make([]byte, maxAnswerBytes+100))
 	}))
 	res, body := send(t, "POST", srv.URL+"/ui/call/hello", nil)
@@ -115,7 +115,7 @@ func TestCall_LongAnswersAreCut(t *testing.T) {
 
 func TestCall_AnswersFlow(t *testing.T) {
 	seen := make(chan struct{})
-	srv := serve(t, gateway(t, func(w http.ResponseWriter, r *http.Request) {
+	srv := serve(t, calls(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "one")
 		_ = http.NewResponseController(w).Flush()
 		<-seen // the first word must arrive while the second is not yet said
@@ -137,7 +137,7 @@ func TestCall_AnswersFlow(t *testing.T) {
 }
 
 func TestCall_HalfAnAnswerIsNoAnswer(t *testing.T) {
-	srv := serve(t, gateway(t, func(w http.ResponseWriter, r *http.Request) {
+	srv := serve(t, calls(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "10")
 		_, _ = io.WriteString(w, "half")
 		_ = http.NewResponseController(w).Flush()

@@ -92,8 +92,11 @@ func openDatabase(t *testing.T) *database {
 }
 
 // start returns when the server answers; one that runs already is left alone.
-func (d *database) start(ctx context.Context) (err error) {
-	d.server, err = services.StartPostgres(ctx, services.Config{Dir: filepath.Join(d.dir, "pg")})
+func (d *database) start(ctx context.Context) error {
+	server, err := services.StartPostgres(ctx, services.Config{Dir: filepath.Join(d.dir, "pg")})
+	if err == nil {
+		d.server = server
+	}
 	return err
 }
 

@@ -53,7 +53,7 @@ func open(t *testing.T, s uint64, m mutant) *rig {
 // run sends n messages while the faults happen, one after the other.
 func (r *rig) run(t *testing.T, n int, plan []fault) report {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Minute)
 	defer cancel()
 	var done atomic.Int64 // faults
 	sent := make(chan *ledger, 1)
@@ -61,6 +61,9 @@ func (r *rig) run(t *testing.T, n int, plan []fault) report {
 		sent <- r.send(ctx, n, func() float64 { return float64(done.Load()+1) / float64(len(plan)+1) })
 	}()
 	for i, f := range plan {
+		if ctx.Err() != nil {
+			t.Fatalf("only %d of %d faults in the time there was", i, len(plan))
+		}
 		one, stop := context.WithTimeout(ctx, 30*time.Second)
 		if err := f.do(one, r); err != nil {
 			t.Errorf("fault %d, %s: %v", i, f.name, err)
