@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -29,7 +28,7 @@ const (
 	dialTimeout   = time.Second
 	pause         = time.Second // before Redis is asked again after it failed
 	patience      = 3           // failures in a row after which it is left alone
-	connections   = 10          // at once; a call waits for one before its budget runs
+	connections   = 2           // at once; calls that wait for one are asked about together
 )
 
 // script decides about one call. It uses GET, SET and TIME. A key is gone when
@@ -63,7 +62,7 @@ type Limiter struct {
 	local  local
 	counts sync.Map // policy's name → *counts
 
-	turns   chan struct{}
+	batch   batch
 	failed  atomic.Int64 // in a row
 	retryAt atomic.Int64 // when Redis is asked again, Unix nanoseconds; 0 while it answers
 }
@@ -83,7 +82,7 @@ func Open(prefix string, read func() (string, error)) *Limiter {
 		}
 		return o, nil
 	}
-	l := &Limiter{prefix: prefix, turns: make(chan struct{}, connections)}
+	l := &Limiter{prefix: prefix}
 	l.client = redis.NewClient(&redis.Options{
 		Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			o, err := login()
@@ -136,49 +135,6 @@ func (l *Limiter) Take(ctx context.Context, p Policy, identity string) (Decision
 // Refusal is the error of a decision that does not allow the call.
 func (d Decision) Refusal() error {
 	return fault.New(fault.TooMany, "rate_limited", "too many calls: %d in %s are allowed", d.Policy.Limit, d.Policy.Window).After(d.Retry)
-}
-
-// errDown is returned while Redis is left alone.
-var errDown = fmt.Errorf("redis does not answer")
-
-func (l *Limiter) ask(ctx context.Context, p Policy, key string) (Decision, error) {
-	select {
-	case l.turns <- struct{}{}:
-		defer func() { <-l.turns }()
-	case <-ctx.Done():
-		return Decision{}, context.Cause(ctx)
-	}
-	now := time.Now().UnixNano()
-	at := l.retryAt.Load()
-	if at != 0 && (now < at || !l.retryAt.CompareAndSwap(at, now+int64(pause))) {
-		return Decision{}, errDown // of those who come together one asks
-	}
-	budget := l.Budget
-	if budget == 0 {
-		budget = DefaultBudget
-	}
-	// A caller who leaves says nothing about Redis.
-	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), budget)
-	defer cancel()
-	cost, ahead := p.pace()
-	reply, err := script.Run(asking, l.client, []string{key}, cost, ahead).Int64Slice()
-	if err == nil && len(reply) != 4 {
-		err = fmt.Errorf("redis answered %d numbers", len(reply))
-	}
-	if err != nil {
-		l.count(p).failures.Add(1)
-		if l.failed.Add(1) >= patience && l.retryAt.Swap(time.Now().Add(pause).UnixNano()) == 0 {
-			slog.Error("the limiter counts without redis", "cause", err.Error())
-		}
-		return Decision{}, err
-	}
-	l.failed.Store(0)
-	if l.retryAt.Swap(0) != 0 {
-		slog.Info("the limiter counts in redis again")
-	}
-	d := p.decide(reply[0] == 1, reply[1], reply[2])
-	d.at = reply[3]
-	return d, nil
 }
 
 // maxLocal bounds the identities that are counted without Redis. Those beyond
