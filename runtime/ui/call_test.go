@@ -18,7 +18,7 @@ import (
 
 const key = "0123456789abcdef0123456789abcdef"
 
-// gateway answers as a function would, at /function/NAME.
+// calls answers as a function would, at /function/NAME.
 func calls(t *testing.T, answer http.HandlerFunc) func(*Config) {
 	t.Helper()
 	srv := httptest.NewServer(answer)
