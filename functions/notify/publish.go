@@ -40,7 +40,7 @@ func (a *api) parse(body []byte, h http.Header, standard string) (n notification
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	var data map[string]any
-	if err := d.Decode(&data); err != nil || data == nil || d.More() {
+	if err := d.Decode(&data); err != nil || data == nil || !json.Valid(body) {
 		return n, badNotification("the body is not one JSON object")
 	}
 	if name, twice := wire.Repeated(body); twice {
