@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"net"
 	"net/url"
 	"os"
+	"strconv"
 
 	"fnstore/runtime/docker"
 	"fnstore/runtime/image"
@@ -33,9 +35,10 @@ func (st *store) openBackend(ctx context.Context, written *logs.Store) (provider
 	})
 }
 
-// reachable are the services of this store that functions have secrets for.
+// reachable are the services of this store that functions have secrets for, and
+// the gateway.
 func (st *store) reachable() []string {
-	list := []string{st.s3Addr}
+	list := []string{st.s3Addr, net.JoinHostPort("127.0.0.1", strconv.Itoa(st.set.GatewayPort))}
 	for _, service := range []string{st.pg.URL(), st.redis.URL()} {
 		if u, err := url.Parse(service); err == nil && u.Host != "" {
 			list = append(list, u.Host)

@@ -29,7 +29,7 @@ func (cmd doctorCmd) Run(s *settings, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	in := targets.Input{File: file, Platform: cmd.Platform}
+	in := targets.Input{File: file, Platform: cmd.Platform, GatewayPort: s.GatewayPort}
 	if in.Platform == "" {
 		in.Platform = "linux/" + runtime.GOARCH
 	}

@@ -14,8 +14,8 @@ import (
 	"fnstore/runtime/targets"
 )
 
-// The repository's own stack file is refused by no target, once its secrets are
-// made; what is refused ends with a status for CI.
+// The repository's own stack file is refused nowhere in a store, and its core by
+// no target, once its secrets are made; what is refused ends with a status for CI.
 //
 // Seed: R90
 func TestDoctor_StatusAndFormats(t *testing.T) {
@@ -26,8 +26,19 @@ func TestDoctor_StatusAndFormats(t *testing.T) {
 		err := run(context.Background(), append([]string{"doctor", "--state", state}, args...), nil, &out)
 		return out.String(), err
 	}
+	if out, err := doctor("--target", "runtime"); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	var core bytes.Buffer
+	if err := run(context.Background(), []string{"stack", "--profile", "core"}, nil, &core); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "core.yml")
+	if err := os.WriteFile(file, core.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, target := range targets.All {
-		if out, err := doctor("--target", string(target)); err != nil {
+		if out, err := doctor("-f", file, "--target", string(target)); err != nil {
 			t.Errorf("%s: %v\n%s", target, err, out)
 		}
 	}

@@ -52,6 +52,7 @@ type (
 
 // form is the container that the version's replicas run in.
 func (b *Backend) form(s provider.Spec, image string, imageEnv []string) object {
+	s.Deployment.EnvVars = b.reachableEnv(s.Deployment.EnvVars)
 	d := s.Deployment
 	tmp := int64(tmpSize)
 	if s.Limits.Memory > 0 { // it counts as memory: what is written there is bounded anyway

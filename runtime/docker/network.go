@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -68,6 +69,21 @@ func (n *network) translate(value []byte) ([]byte, error) {
 	}
 	u.Host = address
 	return []byte(u.String()), nil
+}
+
+// reachableEnv gives variables that are URLs of a service on loopback an address
+// by which a container gets there.
+func (b *Backend) reachableEnv(env map[string]string) map[string]string {
+	there := maps.Clone(env)
+	for name, value := range there {
+		v, err := b.network.translate([]byte(value))
+		if err != nil {
+			slog.Warn("a service cannot be reached from containers", "variable", name, "cause", err)
+			continue
+		}
+		there[name] = string(v)
+	}
+	return there
 }
 
 // forwardPort opens a port to a service, once.

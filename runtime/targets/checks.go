@@ -94,10 +94,12 @@ func needsEngine(in Input, _ Target, fn *stackfile.Function) []string {
 	return nil
 }
 
-func loopbackEnv(_ Input, _ Target, fn *stackfile.Function) (list []string) {
+// loopbackEnv leaves out the gateway's own port in a store, which containers are
+// led to.
+func loopbackEnv(in Input, t Target, fn *stackfile.Function) (list []string) {
 	for _, k := range slices.Sorted(maps.Keys(fn.Environment)) {
 		u, err := url.Parse(fn.Environment[k])
-		if err == nil && u.Scheme != "" && loopback(u.Hostname()) {
+		if err == nil && u.Scheme != "" && loopback(u.Hostname()) && (t != Docker || u.Port() != strconv.Itoa(in.GatewayPort)) {
 			list = append(list, k)
 		}
 	}

@@ -35,9 +35,10 @@ const (
 
 // Input is what is checked.
 type Input struct {
-	File     *stackfile.File
-	Platform string          // of the machine that runs the functions, such as linux/arm64
-	Secrets  map[string]bool // names of those that exist; nil: nobody knows
+	File        *stackfile.File
+	Platform    string          // of the machine that runs the functions, such as linux/arm64
+	GatewayPort int             // of the store, on its loopback
+	Secrets     map[string]bool // names of those that exist; nil: nobody knows
 }
 
 // Finding is one row of the table that applies.
