@@ -21,9 +21,10 @@ func ExampleFromRequest() {
 		}
 		return k
 	}
-	fmt.Println(key("ada", "{}") == key("ada", "{}"))
-	fmt.Println(key("ada", "{}") == key("bob", "{}"))
-	fmt.Println(key("ada", "{}") == key("ada", `{"n":1}`))
+	first, again := key("ada", "{}"), key("ada", "{}")
+	fmt.Println(first == again)
+	fmt.Println(first == key("bob", "{}"))
+	fmt.Println(first == key("ada", `{"n":1}`))
 	// Output:
 	// true
 	// false

@@ -30,6 +30,7 @@ func ExampleSend() {
 
 // Call ids are random UUIDs.
 func ExampleCallID() {
-	fmt.Println(len(queue.CallID()), queue.CallID() == queue.CallID())
+	first, second := queue.CallID(), queue.CallID()
+	fmt.Println(len(first), first == second)
 	// Output: 36 false
 }
