@@ -92,7 +92,7 @@ func TestEvents_ScheduleTableTopic(t *testing.T) {
 		}
 		defer conn.Close(context.WithoutCancel(t.Context()))
 		var n int
-		if err := conn.QueryRow(t.Context(), `select count(*) from pg_trigger where tgname = 'fnstore_row_change'`).Scan(&n); err != nil {
+		if err := conn.QueryRow(t.Context(), `select count(*) from pg_trigger where tgname = 'fnstore_row_change' and tgrelid = 'shop.orders'::regclass`).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		return n == 1
