@@ -1,9 +1,10 @@
 // A graph of events as a picture: what calls stands left of what is called.
-const ns = "http://www.w3.org/2000/svg";
+let ns; // of the picture
 const size = { width: 210, height: 44, across: 70, down: 14, text: 24 };
 
 // draw replaces what is in svg. An edge is {from, to}, and each end kind:name.
 export function draw(svg, edges) {
+  ns = svg.namespaceURI;
   const places = arrange(edges);
   svg.replaceChildren(arrow());
   const title = make("title", {});
