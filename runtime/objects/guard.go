@@ -80,7 +80,7 @@ func (s *Store) admit(r *http.Request, c *call) (address, error) {
 		c.key = k
 		return k.Secret, true
 	})
-	if code != signature.ErrNone && c.key.Previous != "" && signature.GetAPIError(code).Code == "SignatureDoesNotMatch" {
+	if code != signature.ErrNone && c.key != nil && c.key.Previous != "" && signature.GetAPIError(code).Code == "SignatureDoesNotMatch" {
 		old := *c.key
 		old.Secret = old.Previous
 		c.key = &old
