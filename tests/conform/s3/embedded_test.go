@@ -95,3 +95,40 @@ func TestEmbeddedStore_Suite(t *testing.T) {
 		t.Errorf("without keys: %v", err)
 	}
 }
+
+// TestEmbeddedStore_SecretRotation holds that while a key's secret is rotated both
+// secrets are accepted, that afterwards the old one is refused, and that the
+// overlap lets no third one in.
+func TestEmbeddedStore_SecretRotation(t *testing.T) {
+	store, target := embedded(t)
+	put := func(secret string) error {
+		_, err := client(t, target, target.ID, secret).PutObject(t.Context(), "kept", "k", strings.NewReader("x"), 1, minio.PutObjectOptions{})
+		return err
+	}
+	rotate := func(now, previous string) {
+		t.Helper()
+		if err := store.SetKeys([]objects.Key{{ID: target.ID, Secret: now, Previous: previous, Admin: true}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused := func(secret string) {
+		t.Helper()
+		if code := minio.ToErrorResponse(put(secret)).Code; code != "SignatureDoesNotMatch" {
+			t.Errorf("secret %q: code %q instead of SignatureDoesNotMatch", secret, code)
+		}
+	}
+
+	rotate("a-secret-that-is-new", target.Secret)
+	for _, secret := range []string{"a-secret-that-is-new", target.Secret} {
+		if err := put(secret); err != nil {
+			t.Errorf("secret %q in the overlap: %v", secret, err)
+		}
+	}
+	refused("a-secret-of-nobody")
+
+	rotate("a-secret-that-is-new", "")
+	refused(target.Secret)
+	if err := put("a-secret-that-is-new"); err != nil {
+		t.Error(err)
+	}
+}
