@@ -21,7 +21,7 @@ COUNT    ?= 1
 STAGE     = sh scripts/stage.sh
 
 .NOTPARALLEL:
-.PHONY: help build up down images up-docker down-docker clean-docker pin test-compose test test-docker test-faas-cli chaos lint vuln docs bench bench-go fuzz fresh clean
+.PHONY: help build up down images up-docker down-docker clean-docker pin test-compose test test-docker test-minio test-faas-cli chaos lint vuln docs bench bench-go fuzz fresh clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -76,6 +76,10 @@ test-compose: build ## make up-docker to make down-docker, on an engine of its o
 
 test-docker: ## functions as containers of a real engine (root, docker.io; FAAS_CLI=path: faas-cli up too)
 	@CI=true FNSTORE_TEST_DOCKER=required FAAS_CLI='$(if $(FAAS_CLI),$(abspath $(FAAS_CLI)))' $(GO) test -vet=off -count=1 -timeout 20m -v ./tests/docker
+
+test-minio: ## objects of a real MinIO call functions (MINIO=path)
+	@[ -x '$(MINIO)' ] || { echo 'MINIO=path names no minio'; exit 1; }
+	@MINIO='$(abspath $(MINIO))' CI=true $(GO) test -vet=off -count=1 -timeout 15m -v ./tests/flow -run '^TestObjects_OfAnotherStore$$'
 
 chaos: ## what holds when things break, at full length, some 25 minutes (CHAOS_SEED=n has a run again)
 	@CHAOS=full CI=true $(GO) test -vet=off -count=1 -timeout 60m -p 1 -v ./tests/chaos ./tests/chaos/messages

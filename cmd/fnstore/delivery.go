@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/openfaas/faas-provider/types"
 
@@ -60,6 +61,20 @@ func (st *store) startSender() func(context.Context, queue.New) (queue.Accepted,
 			d.Announce()
 		}
 		return a, err
+	}
+}
+
+// publisher gives what publishes functions' answers for the gateway. The connector
+// of topics is no worker, so it is told apart from them.
+func (st *store) publisher(enqueue func(context.Context, queue.New) (queue.Accepted, error)) func(context.Context, queue.New) error {
+	return func(ctx context.Context, n queue.New) error {
+		if _, err := enqueue(ctx, n); err != nil {
+			return err
+		}
+		if err := queue.Notify(ctx, st.pool); err != nil {
+			slog.DebugContext(ctx, "notify the queue", "cause", err) // it is found all the same, later
+		}
+		return nil
 	}
 }
 

@@ -76,12 +76,13 @@ func (st *store) startGateway(written *logs.Store) error {
 		_, _, _ = public.Close(), internal.Close(), metrics.Close()
 		return err
 	}
+	enqueue := st.startSender()
 	g = gateway.New(gateway.Config{
 		Provider: notifyingProvider{st.functions, &st.changes},
 		Secrets:  st.vault, Logs: written, User: adminUser, Password: password,
 		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: st.systemRoutes(numbers),
 		Metrics: []prometheus.Collector{queueapi.Collector(numbers, metricsLabel), eventapi.Collector(&st.eventMetrics), scrape.Collector(st.metricsSources)},
-		Scheme:  ingress.Scheme, Enqueue: st.startSender(), Callback: st.callbacks.hosts.Check,
+		Scheme:  ingress.Scheme, Enqueue: enqueue, Publish: st.publisher(enqueue), Callback: st.callbacks.hosts.Check,
 		Cancel: func(ctx context.Context, callID string) (bool, error) {
 			q := lease.Open(st.pool)
 			q.OnEnd(st.callbacks.ended)

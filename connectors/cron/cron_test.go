@@ -13,8 +13,7 @@ import (
 
 	"fnstore/connectors/hook"
 	"fnstore/connectors/hook/hooktest"
-	"fnstore/runtime/migrate"
-	"fnstore/runtime/services/servicestest"
+	"fnstore/runtime/delivery/queuetest"
 )
 
 // clock is what the tests' time is, and wakes the sources that follow it.
@@ -50,24 +49,6 @@ func (c *clock) follow() chan struct{} {
 	return ch
 }
 
-func database(t *testing.T) *pgxpool.Pool {
-	t.Helper()
-	url := servicestest.Postgres(t)
-	var sources []migrate.Source
-	for name, dir := range hooktest.Sources(t) {
-		sources = append(sources, migrate.Source{Name: name, FS: dir})
-	}
-	if _, err := migrate.Apply(t.Context(), url, sources); err != nil {
-		t.Fatal(err)
-	}
-	db, err := pgxpool.New(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	return db
-}
-
 func deployed(f ...hook.Function) hook.Functions {
 	return func(context.Context) ([]hook.Function, error) { return f, nil }
 }
@@ -85,7 +66,7 @@ var start = time.Date(2026, 5, 1, 12, 0, 30, 0, time.UTC)
 func TestSource_Exercise(t *testing.T) {
 	hooktest.Exercise(t, func(t *testing.T) hooktest.Rig {
 		c := &clock{t: start}
-		db := database(t)
+		db := queuetest.Connectors(t)
 		fns := deployed(function("f", AnnotationSchedule, "* * * * *", AnnotationMissed, "all"))
 		return hooktest.Rig{
 			DB: db,
@@ -142,7 +123,7 @@ func TestSource_MissedTicks(t *testing.T) {
 		"once": {"13:00:00Z/"}, "skip": nil, "all": {"12:30:00Z/", "13:00:00Z/"},
 	} {
 		t.Run(policy, func(t *testing.T) {
-			c, db := &clock{t: start}, database(t)
+			c, db := &clock{t: start}, queuetest.Connectors(t)
 			fns := deployed(function("f", AnnotationSchedule, "0,30 * * * *", AnnotationMissed, policy))
 			src := &Source{DB: db, Functions: fns, Now: c.now}
 			if err := src.Connect(t.Context()); err != nil {
@@ -167,7 +148,7 @@ func TestSource_MissedTicks(t *testing.T) {
 }
 
 func TestSource_Overlap(t *testing.T) {
-	c, db := &clock{t: start}, database(t)
+	c, db := &clock{t: start}, queuetest.Connectors(t)
 	src := &Source{DB: db, Now: c.now, Functions: deployed(
 		function("skip", AnnotationSchedule, "* * * * *", AnnotationOverlap, "skip"),
 		function("wait", AnnotationSchedule, "* * * * *", AnnotationOverlap, "wait"),
@@ -192,7 +173,7 @@ func TestSource_Overlap(t *testing.T) {
 }
 
 func TestSource_PauseAndResume(t *testing.T) {
-	c, db := &clock{t: start}, database(t)
+	c, db := &clock{t: start}, queuetest.Connectors(t)
 	src := &Source{DB: db, Now: c.now, Functions: deployed(function("f", AnnotationSchedule, "* * * * *", AnnotationMissed, "all"))}
 	if err := src.Connect(t.Context()); err != nil {
 		t.Fatal(err)
@@ -221,7 +202,7 @@ func TestSource_PauseAndResume(t *testing.T) {
 
 // A schedule that is gone leaves nothing, and begins anew when it comes back.
 func TestSource_FollowsDeployments(t *testing.T) {
-	c, db := &clock{t: start}, database(t)
+	c, db := &clock{t: start}, queuetest.Connectors(t)
 	now := []hook.Function{function("f", AnnotationSchedule, "* * * * *")}
 	src := &Source{DB: db, Now: c.now, Functions: func(context.Context) ([]hook.Function, error) { return now, nil }}
 	if err := src.Connect(t.Context()); err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"fnstore/connectors/hook"
+	"fnstore/kit/queue"
 )
 
 // object is an object as the store has it, with what tells its contents apart.
@@ -16,14 +17,42 @@ type object struct {
 	identity string
 }
 
+// unknown gives those objects that the function wants and has not been called for.
+func unknown(ctx context.Context, db queue.DB, w hook.Watcher, objects []object) (list []object, err error) {
+	var buckets, keys, identities []string
+	for _, o := range objects {
+		if w.Wants(o.Object) {
+			list = append(list, o)
+			buckets, keys, identities = append(buckets, o.Bucket), append(keys, o.Key), append(identities, o.identity)
+		}
+	}
+	rows, err := db.Query(ctx, `select i from unnest($2::text[], $3::text[], $4::text[]) with ordinality o(bucket, key, identity, i)
+		where not exists (select from connector.object c where c.function = $1 and c.bucket = o.bucket and c.key = o.key and c.identity = o.identity)
+		order by i`, w.Function, buckets, keys, identities)
+	if err != nil {
+		return nil, fmt.Errorf("compare a listing: %w", err)
+	}
+	at, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil {
+		return nil, fmt.Errorf("compare a listing: %w", err)
+	}
+	for n, i := range at {
+		list[n] = list[i-1] // i-1 is n or more
+	}
+	return list[:len(at)], nil
+}
+
 // record writes the messages of those objects that the function has not been
-// called for yet, within tx.
+// called for yet, within tx. One that ends a chain of functions is recorded too, so
+// that a listing does not take it for one that was missed.
 func record(ctx context.Context, tx pgx.Tx, w hook.Watcher, objects []object) (written int, err error) {
 	wanted := map[[3]string]hook.Object{}
 	var buckets, keys, identities []string
 	for _, o := range objects {
 		id := [3]string{o.Bucket, o.Key, o.identity}
-		if _, twice := wanted[id]; twice || !w.Wants(o.Object) {
+		first := o.Object
+		first.Hops = 0
+		if _, twice := wanted[id]; twice || !w.Wants(first) {
 			continue
 		}
 		wanted[id] = o.Object

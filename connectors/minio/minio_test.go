@@ -19,9 +19,8 @@ import (
 
 	"fnstore/connectors/hook"
 	"fnstore/connectors/hook/hooktest"
-	"fnstore/runtime/migrate"
+	"fnstore/runtime/delivery/queuetest"
 	"fnstore/runtime/objects"
-	"fnstore/runtime/services/servicestest"
 )
 
 const token = "0123456789abcdef0123456789abcdef"
@@ -36,23 +35,7 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	address := servicestest.Postgres(t)
-	var sources []migrate.Source
-	for name, dir := range hooktest.Sources(t) {
-		sources = append(sources, migrate.Source{Name: name, FS: dir})
-	}
-	files, err := fs.Sub(objects.Migrations, "migrations")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := migrate.Apply(t.Context(), address, append(sources, migrate.Source{Name: "objects", FS: files})); err != nil {
-		t.Fatal(err)
-	}
-	db, err := pgxpool.New(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
+	db := queuetest.Connectors(t, map[string]fs.FS{"objects": objects.Migrations})
 	store, err := objects.Open(t.Context(), objects.Config{Pool: db, Dir: t.TempDir(), Keys: []objects.Key{{ID: "admin", Secret: "secret-of-the-store", Admin: true}}, MinFree: 1, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

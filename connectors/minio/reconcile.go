@@ -2,9 +2,11 @@ package minio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -83,6 +85,10 @@ func (r *Reconciler) Read(ctx context.Context) (hook.Event, func(error), error) 
 		}
 		p := &r.todo[0]
 		list, more, err := r.Store.page(ctx, p.bucket, p.prefix, p.after)
+		var missed []object
+		if err == nil {
+			missed, err = r.missed(ctx, *p, list)
+		}
 		if err != nil {
 			if ctx.Err() != nil {
 				return hook.Event{}, nil, ctx.Err()
@@ -92,7 +98,7 @@ func (r *Reconciler) Read(ctx context.Context) (hook.Event, func(error), error) 
 			r.todo = r.todo[1:]
 			continue
 		}
-		return r.event(*p, list, more), func(err error) {
+		return r.event(*p, list, missed, more), func(err error) {
 			switch {
 			case err != nil:
 			case more:
@@ -104,7 +110,43 @@ func (r *Reconciler) Read(ctx context.Context) (hook.Event, func(error), error) 
 	}
 }
 
-func (r *Reconciler) event(p place, list []object, more bool) hook.Event {
+// missed gives those of a listing that the function has not been called for, with
+// what a listing does not say: how many functions led to them.
+func (r *Reconciler) missed(ctx context.Context, p place, list []object) ([]object, error) {
+	list = slices.DeleteFunc(slices.Clone(list), func(o object) bool { return o.At.Before(p.since) })
+	list, err := unknown(ctx, r.DB, p.watcher, list)
+	if err != nil {
+		return nil, err
+	}
+	var all sync.WaitGroup
+	errs := make([]error, len(list))
+	for w := range min(heads, len(list)) {
+		all.Go(func() {
+			for i := w; i < len(list); i += heads {
+				var o object
+				if o, errs[i] = r.Store.stat(ctx, p.bucket, list[i].Key, ""); errs[i] == nil {
+					list[i] = o
+				}
+			}
+		})
+	}
+	all.Wait()
+	there := list[:0]
+	for i, o := range list {
+		switch {
+		case errs[i] == nil:
+			there = append(there, o)
+		case !errors.Is(errs[i], errGone):
+			return nil, errs[i]
+		}
+	}
+	return there, nil
+}
+
+// heads is how many objects are asked about at once.
+const heads = 8
+
+func (r *Reconciler) event(p place, list, missed []object, more bool) hook.Event {
 	return hook.Event{Fill: func(ctx context.Context, tx pgx.Tx) (string, int, error) {
 		keys := make([]string, len(list))
 		for i, o := range list {
@@ -117,8 +159,7 @@ func (r *Reconciler) event(p place, list []object, more bool) hook.Event {
 		if err := forget(ctx, tx, p.watcher.Function, p.bucket, p.prefix, p.after, to, keys); err != nil {
 			return "", 0, err
 		}
-		fresh := slices.DeleteFunc(slices.Clone(list), func(o object) bool { return o.At.Before(p.since) })
-		n, err := record(ctx, tx, p.watcher, fresh)
+		n, err := record(ctx, tx, p.watcher, missed)
 		r.found.Add(uint64(n))
 		return "", n, err
 	}}

@@ -17,25 +17,12 @@ import (
 
 	"fnstore/connectors/hook"
 	"fnstore/connectors/hook/hooktest"
-	"fnstore/runtime/migrate"
-	"fnstore/runtime/services/servicestest"
+	"fnstore/runtime/delivery/queuetest"
 )
 
 func database(t *testing.T, statements ...string) *pgxpool.Pool {
 	t.Helper()
-	url := servicestest.Postgres(t)
-	var sources []migrate.Source
-	for name, dir := range hooktest.Sources(t) {
-		sources = append(sources, migrate.Source{Name: name, FS: dir})
-	}
-	if _, err := migrate.Apply(t.Context(), url, sources); err != nil {
-		t.Fatal(err)
-	}
-	db, err := pgxpool.New(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
+	db := queuetest.Connectors(t)
 	exec(t, db, statements...)
 	return db
 }

@@ -14,27 +14,8 @@ import (
 	"fnstore/connectors/hook"
 	"fnstore/connectors/hook/hooktest"
 	"fnstore/kit/queue"
-	"fnstore/runtime/migrate"
-	"fnstore/runtime/services/servicestest"
+	"fnstore/runtime/delivery/queuetest"
 )
-
-func database(t *testing.T) *pgxpool.Pool {
-	t.Helper()
-	address := servicestest.Postgres(t)
-	var sources []migrate.Source
-	for name, dir := range hooktest.Sources(t) {
-		sources = append(sources, migrate.Source{Name: name, FS: dir})
-	}
-	if _, err := migrate.Apply(t.Context(), address, sources); err != nil {
-		t.Fatal(err)
-	}
-	db, err := pgxpool.New(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	return db
-}
 
 func function(name string, annotations ...string) hook.Function {
 	f := hook.Function{Name: name, Annotations: map[string]string{}}
@@ -92,7 +73,7 @@ func received(t *testing.T, db *pgxpool.Pool, fn string) (bodies []string) {
 }
 
 func TestSource_FansOutByFilter(t *testing.T) {
-	db := database(t)
+	db := queuetest.Connectors(t)
 	src := &Source{DB: db, Functions: deployed(
 		function("all", "topic", "other, orders"),
 		function("large", "topic", "orders", AnnotationFilter, `{"total":[{"numeric":[">",100]}]}`),
@@ -131,7 +112,7 @@ func TestSource_FansOutByFilter(t *testing.T) {
 
 // All subscribers get a publication or none does.
 func TestSource_AllOrNone(t *testing.T) {
-	db := database(t)
+	db := queuetest.Connectors(t)
 	src := &Source{DB: db, Functions: deployed(function("a", "topic", "t"), function("b", "topic", "t"))}
 	if _, err := Publish(t.Context(), db, Publication{Topic: "t", Body: []byte("x")}); err != nil {
 		t.Fatal(err)
@@ -164,7 +145,7 @@ func TestSource_AllOrNone(t *testing.T) {
 }
 
 func TestSource_OrderOfAGroup(t *testing.T) {
-	db := database(t)
+	db := queuetest.Connectors(t)
 	src := &Source{DB: db, Functions: deployed(function("a", "topic", "t"))}
 	var want []string
 	for i := range 60 {
@@ -180,7 +161,7 @@ func TestSource_OrderOfAGroup(t *testing.T) {
 }
 
 func TestPublish_Refuses(t *testing.T) {
-	db := database(t)
+	db := queuetest.Connectors(t)
 	for _, p := range []Publication{
 		{Topic: ""}, {Topic: "a b"}, {Topic: "topic:x"}, {Topic: "/x"}, {Topic: strings.Repeat("x", 201)},
 		{Topic: "t", Attributes: map[string]any{"a": map[string]any{}}},
@@ -199,7 +180,7 @@ func TestPublish_Refuses(t *testing.T) {
 
 func TestSource_Exercise(t *testing.T) {
 	hooktest.Exercise(t, func(t *testing.T) hooktest.Rig {
-		db := database(t)
+		db := queuetest.Connectors(t)
 		return hooktest.Rig{
 			DB: db,
 			Open: func(*testing.T) hook.Source {

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 
+	"fnstore/connectors/topic"
+	"fnstore/kit/fault"
 	"fnstore/kit/queue"
 	"fnstore/kit/queue/lease"
 	"fnstore/kit/wire"
@@ -48,6 +50,9 @@ func (d *Delivery) callBatch(ctx context.Context, f Function, list []lease.Messa
 	whole := d.do(req, list[0].Trusted, body, maxAnswer)
 	if whole.status < 200 || whole.status > 299 {
 		return fill(answers, sent, alone(whole, len(sent)))
+	}
+	if topic.Asks(whole.status, whole.header) {
+		return fill(answers, sent, d.unpublished(f.Name, list[0], fault.New(fault.BadGateway, "bad_publication", "the answer to a batch is a list of failures and cannot be published; use queue.Send")))
 	}
 	failed, err := batchFailures(whole.body, event)
 	if err != nil {

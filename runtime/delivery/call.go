@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"fnstore/connectors/topic"
 	"fnstore/kit/caller"
 	"fnstore/kit/queue/lease"
 	"fnstore/kit/wire"
@@ -56,11 +57,12 @@ func (d *Delivery) body(ctx context.Context, m lease.Message) ([]byte, error) {
 func (d *Delivery) do(req *http.Request, trusted bool, body []byte, limit int64) answer {
 	req.Header.Set("User-Agent", "fnstore-delivery")
 	req.Header.Del(caller.Header)
+	key, err := d.cfg.EventKey()
+	if err != nil {
+		return answer{code: "unreachable", reason: fmt.Sprintf("sign the call: %v", err)}
+	}
+	caller.MarkDelivery(req.Header, key)
 	if trusted {
-		key, err := d.cfg.EventKey()
-		if err != nil {
-			return answer{code: "unreachable", reason: fmt.Sprintf("sign the call: %v", err)}
-		}
 		caller.Sign(req.Header, key, req.Method, caller.Target(req.URL), body, time.Now())
 	}
 	res, err := d.client.Do(req)
@@ -72,5 +74,8 @@ func (d *Delivery) do(req *http.Request, trusted bool, body []byte, limit int64)
 		return answer{code: code, reason: err.Error()}
 	}
 	defer res.Body.Close()
+	if topic.Asks(res.StatusCode, res.Header) {
+		limit = max(limit, topic.MaxAnswer+1)
+	}
 	return read(res, limit)
 }

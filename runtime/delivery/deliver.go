@@ -30,7 +30,7 @@ func (d *Delivery) deliver(l *lane, f Function, list []*attempt) {
 	case f.Call != nil:
 		answers[0] = d.callElsewhere(ctx, f, list[0].Message)
 	case f.batch() == 1:
-		answers[0] = d.callOne(ctx, list[0].Message)
+		answers[0] = d.published(f, list[0].Message, d.callOne(ctx, list[0].Message))
 	default:
 		messages := make([]lease.Message, len(list))
 		for i, a := range list {

@@ -22,6 +22,7 @@ const (
 // Annotations of a function about its messages, beside those of Policy. One that
 // cannot be read leaves the default.
 const (
+	annotationSends       = "fnstore.sends"        // read by provision too
 	annotationConcurrency = "fnstore.concurrency"  // calls at once; the environment's max_inflight where it is not set
 	annotationVisibility  = "fnstore.visibility"   // the longest that one attempt may take, a Go duration
 	annotationBatchSize   = "fnstore.batch.size"   // messages in one call, 1 to 10; more than 1 changes what the function gets
@@ -36,6 +37,7 @@ type Function struct {
 	BatchSize   int           // messages in one call; below 2 each message is a call of its own
 	BatchWindow time.Duration // that the first message of a batch waits for others
 	Retry       Policy
+	Sends       string // the annotation fnstore.sends: to whom it may send and publish
 	// Call makes the call of a message in the gateway's place; nil for functions.
 	// An error that is not retriable (see fault) makes a dead letter.
 	Call func(ctx context.Context, m lease.Message, body []byte) (*http.Response, error)
@@ -43,7 +45,7 @@ type Function struct {
 
 // Describe reads a function's annotations and environment.
 func Describe(name string, annotations, env map[string]string) Function {
-	f := Function{Name: name, Concurrency: DefaultConcurrency, Visibility: DefaultVisibility, Retry: parsePolicy(annotations)}
+	f := Function{Name: name, Concurrency: DefaultConcurrency, Visibility: DefaultVisibility, Retry: parsePolicy(annotations), Sends: annotations[annotationSends]}
 	if n, err := strconv.Atoi(env["max_inflight"]); err == nil && n > 0 {
 		f.Concurrency = min(n, maxConcurrency)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fnstore/kit/queue"
 	"fnstore/kit/queue/lease"
 	"fnstore/kit/wire"
 )
@@ -21,6 +22,9 @@ type answer struct {
 	reason string
 	// permanent says of a call without an answer that there will never be one.
 	permanent bool
+	// sends are messages that begin to exist with the end of the one that was
+	// answered.
+	sends []queue.New
 }
 
 // verdict is what an answer means for a message.
@@ -36,7 +40,7 @@ func judge(m lease.Message, p Policy, a answer, now time.Time) verdict {
 	v := verdict{Outcome: lease.Outcome{Key: m.Key(), Function: m.Function, Group: m.Group}}
 	v.Status, v.Code, v.Reason = a.status, a.code, a.reason
 	if a.status >= 200 && a.status < 300 {
-		v.Verdict = lease.Done
+		v.Verdict, v.Sends = lease.Done, a.sends
 		return v
 	}
 	if a.status != 0 {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"fnstore/kit/queue"
 	"fnstore/kit/queue/circuit"
 	"fnstore/kit/queue/lease"
 )
@@ -139,6 +140,7 @@ func (d *Delivery) finish(batch []outcome) {
 	var ends []lease.Outcome
 	var unused []lease.Key
 	told := false // and so there may be a message about it
+	sent := false // and so somebody may wait for what was sent
 	for _, o := range batch {
 		if o.release {
 			unused = append(unused, o.Key)
@@ -148,6 +150,7 @@ func (d *Delivery) finish(batch []outcome) {
 			o.Answer = o.attempt.answer
 		}
 		told = told || o.Verdict == lease.Dead || o.Answer != nil
+		sent = sent || len(o.Sends) > 0
 		ends = append(ends, o.Outcome)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*lease.Duration)
@@ -164,6 +167,11 @@ func (d *Delivery) finish(batch []outcome) {
 		if err == nil {
 			if told && d.cfg.Ended != nil {
 				d.Announce()
+			}
+			if sent {
+				if err := queue.Notify(ctx, d.pool); err != nil { // connectors, which are no workers
+					d.log.Debug("could not notify", "cause", err)
+				}
 			}
 			for _, k := range refused {
 				d.log.Warn("an answer came after its lease was lost; another attempt decides", "message", k.ID)

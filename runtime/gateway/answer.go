@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fnstore/connectors/topic"
 	"fnstore/kit/fault"
 	"fnstore/kit/wire"
 )
@@ -52,6 +53,9 @@ func (c *call) answer(res *http.Response) {
 	c.head(h, res)
 	announced := map[string]bool{}
 	for name := range res.Trailer {
+		if name == topic.HeaderPublish { // too late to ask for, and no client's
+			continue
+		}
 		h.Add("Trailer", name)
 		announced[name] = true
 	}
@@ -65,7 +69,7 @@ func (c *call) answer(res *http.Response) {
 		for name, values := range res.Trailer {
 			if announced[name] {
 				h[name] = values
-			} else if !hopByHop[name] && !forged(name) && name != wire.CallID && name != "Content-Length" {
+			} else if name != topic.HeaderPublish && !hopByHop[name] && !forged(name) && name != wire.CallID && name != "Content-Length" {
 				h[http.TrailerPrefix+name] = values
 			}
 		}

@@ -65,6 +65,9 @@ type Config struct {
 	// the messages with a call id that wait, and reports whether there were any.
 	Enqueue func(context.Context, queue.New) (queue.Accepted, error)
 	Cancel  func(ctx context.Context, callID string) (bool, error)
+	// Publish commits a message that is a function's answer, for a topic; nil for a
+	// gateway without a queue.
+	Publish func(context.Context, queue.New) error
 	// Callback refuses what X-Callback-Url may not name; nil refuses all.
 	Callback func(url string) error
 	UI       http.Handler           // serves /ui/, behind the same password; nil for none

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fnstore/kit/caller"
 	"fnstore/kit/fault"
 )
 
@@ -23,7 +24,7 @@ func forged(name string) bool {
 	switch name[0] {
 	case 'X':
 		return strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "X-Openfaas-") ||
-			strings.HasPrefix(name, "X-Function-") || name == "X-Real-Ip" || name == "X-Start-Time"
+			strings.HasPrefix(name, "X-Function-") || name == "X-Real-Ip" || name == "X-Start-Time" || name == caller.HeaderDelivery
 	case 'F':
 		return name == "Forwarded"
 	}

@@ -44,18 +44,22 @@ func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, name, path strin
 	if err != nil {
 		return nil, slow(err)
 	}
-	var keys []string
+	if r.URL.RawQuery != "" || r.URL.ForceQuery {
+		path += "?" + r.URL.RawQuery
+	}
+	if err := caller.Check(r.Header, g.eventKeys(), r.Method, path, body, time.Now()); err != nil {
+		return nil, fault.Of(onlyInternal(name)).Because(err)
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return held, nil
+}
+
+// eventKeys are the keys that prove who calls.
+func (g *Gateway) eventKeys() (keys []string) {
 	for _, secret := range []string{caller.Secret, caller.Previous} {
 		if key, err := g.cfg.Secrets.Read(secret); err == nil {
 			keys = append(keys, caller.Keys(string(key))...)
 		}
 	}
-	if r.URL.RawQuery != "" || r.URL.ForceQuery {
-		path += "?" + r.URL.RawQuery
-	}
-	if err := caller.Check(r.Header, keys, r.Method, path, body, time.Now()); err != nil {
-		return nil, fault.Of(onlyInternal(name)).Because(err)
-	}
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	return held, nil
+	return keys
 }

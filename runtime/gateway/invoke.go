@@ -28,6 +28,7 @@ type call struct {
 	path     string // that the function sees
 	start    time.Time
 	timeout  time.Duration
+	sends    string // the function's annotation of whom it may send to
 	body     *paced // nil for none
 	duplex   bool   // the answer may begin before the body has ended
 	release  func() // frees the call's place in its replica
@@ -72,7 +73,7 @@ func (g *Gateway) invoke(w *recorder, r *http.Request, rest string) {
 		}
 		defer release()
 	}
-	c := &call{g: g, w: w, r: r, function: name, path: path, start: start, timeout: g.timeout(s.EnvVars), body: body}
+	c := &call{g: g, w: w, r: r, function: name, path: path, start: start, timeout: g.timeout(s.EnvVars), sends: annotation(s.Annotations, annotationSends), body: body}
 	ctx, over := g.expiry.begin(c)
 	defer over()
 	if c.timeout > 0 { // a client that takes its answer byte by byte

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 
+	"fnstore/connectors/topic"
 	"fnstore/kit/fault"
 	"fnstore/runtime/forward"
 )
@@ -45,6 +46,12 @@ func (c *call) send(ctx context.Context, to http.RoundTripper) {
 	if err := checkAnswer(res); err != nil {
 		c.fail(err)
 		return
+	}
+	if _, asks := res.Header[topic.HeaderPublish]; asks {
+		if err := c.publish(ctx, res); err != nil {
+			c.failed(err)
+			return
+		}
 	}
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		c.tunnel(ctx, res)
@@ -102,6 +109,7 @@ func setPath(u *url.URL, path string) {
 // failed answers when no answer of the function could be had.
 func (c *call) failed(err error) {
 	var over *http.MaxBytesError
+	var known *fault.Error
 	switch blame := c.body.blame(); {
 	case errors.As(err, &over):
 		err = fault.New(fault.TooLarge, "body_too_large", "a call's body may have %d bytes", over.Limit)
@@ -115,6 +123,7 @@ func (c *call) failed(err error) {
 		panic(http.ErrAbortHandler) // the caller has gone: an answer would be a 200 without a body
 	case errors.Is(err, forward.ErrHeadTooLong):
 		err = headersTooLarge(forward.MaxHead)
+	case errors.As(err, &known):
 	default:
 		err = fault.New(fault.BadGateway, "function_unreachable", "the function ended the connection before it answered").Because(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -116,28 +117,67 @@ func TestEvents_ScheduleTableTopic(t *testing.T) {
 	}
 }
 
-// Connectors and delivery alone, beside a gateway that is not theirs: here the
-// store's, with a queue in another database.
-func TestEvents_BesideAnotherGateway(t *testing.T) {
+// database makes one more database beside the store's own.
+func database(t *testing.T) (address string) {
+	t.Helper()
 	name := fmt.Sprintf("events_%d", time.Now().UnixNano())
 	execute(t, shared.Postgres, `create database `+name)
-	url := strings.Replace(shared.Postgres, "/postgres", "/"+name, 1)
-	if url == shared.Postgres {
-		at := strings.LastIndex(shared.Postgres, "/")
-		end := strings.IndexAny(shared.Postgres[at:]+"?", "?")
-		url = shared.Postgres[:at+1] + name + shared.Postgres[at+end:]
+	u, err := url.Parse(shared.Postgres)
+	if err != nil {
+		t.Fatal(err)
 	}
-	greeter(t, "far", map[string]string{"topic": "distant"})
-	state := t.TempDir()
+	u.Path = "/" + name
+	return u.String()
+}
+
+// stateBeside is a state folder of connectors that run beside the store.
+func stateBeside(t *testing.T) (state string) {
+	t.Helper()
+	state = t.TempDir()
 	if err := os.MkdirAll(filepath.Join(state, "secrets"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	save(t, filepath.Join(state, "secrets", "event-key"), secretNow("event-key"))
+	return state
+}
+
+// beside runs connectors and delivery alone for the store's functions, with the
+// queue in that database.
+func beside(t *testing.T, state, postgres string, env ...string) *os.Process {
+	t.Helper()
 	cmd := shared.Command("--state", state, "events", "--gateway", shared.Env["OPENFAAS_URL"], "--password-file", shared.Env["OPENFAAS_PASSWORD_FILE"])
-	cmd.Env = append(cmd.Env, "FNSTORE_POSTGRES_URL="+url)
-	said := start(t, cmd)
-	said("messages delivered")
-	conn, err := pgx.Connect(t.Context(), url)
+	cmd.Env = append(append(cmd.Env, "FNSTORE_POSTGRES_URL="+postgres), env...)
+	said := filepath.Join(t.TempDir(), "said")
+	out, err := os.Create(said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if b, err := os.ReadFile(said); err == nil && t.Failed() {
+			t.Logf("connectors beside the store:\n%s", b)
+		}
+	})
+	until(t, "connectors beside the store run", func() bool {
+		b, err := os.ReadFile(said)
+		return err == nil && strings.Contains(string(b), "messages delivered")
+	})
+	return cmd.Process
+}
+
+// Connectors and delivery alone, beside a gateway that is not theirs: here the
+// store's, with a queue in another database.
+func TestEvents_BesideAnotherGateway(t *testing.T) {
+	queued := database(t)
+	greeter(t, "far", map[string]string{"topic": "distant"})
+	beside(t, stateBeside(t), queued)
+	conn, err := pgx.Connect(t.Context(), queued)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,6 +190,6 @@ func TestEvents_BesideAnotherGateway(t *testing.T) {
 	if err := queue.Notify(t.Context(), conn); err != nil {
 		t.Fatal(err)
 	}
-	awaitEnds(t, shared, url, "hello", "200")
-	awaitEnds(t, shared, url, "far", "200")
+	awaitEnds(t, shared, queued, "hello", "200")
+	awaitEnds(t, shared, queued, "far", "200")
 }

@@ -3,7 +3,6 @@ package flow
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -32,17 +31,7 @@ func TestEvents_ReplicasKilledAndStopped(t *testing.T) {
 		err := owner.QueryRow(t.Context(), `select exists (select from connector.row_watch where relation = 'fn_users.users' and function = 'user-events')`).Scan(&watched)
 		return err == nil && watched
 	})
-	replica := func() *os.Process {
-		state := t.TempDir()
-		if err := os.MkdirAll(filepath.Join(state, "secrets"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		save(t, filepath.Join(state, "secrets", "event-key"), secretNow("event-key"))
-		cmd := shared.Command("--state", state, "events", "--gateway", shared.Env["OPENFAAS_URL"], "--password-file", shared.Env["OPENFAAS_PASSWORD_FILE"])
-		cmd.Env = append(cmd.Env, "FNSTORE_POSTGRES_URL="+shared.Postgres)
-		start(t, cmd)("messages delivered")
-		return cmd.Process
-	}
+	replica := func() *os.Process { return beside(t, stateBeside(t), shared.Postgres) }
 	killed, stopped := replica(), replica()
 
 	var writers sync.WaitGroup

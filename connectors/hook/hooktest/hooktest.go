@@ -5,7 +5,6 @@ package hooktest
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"sync"
 	"testing"
 	"time"
@@ -24,19 +23,6 @@ type Rig struct {
 	Open func(t *testing.T) hook.Source
 	// Trigger has n more events happen. Each one is a message of its own.
 	Trigger func(t *testing.T, n int)
-}
-
-// Sources are the migrations that a connector's database needs, by name.
-func Sources(t testing.TB) map[string]fs.FS {
-	t.Helper()
-	sub := func(dir fs.FS) fs.FS {
-		f, err := fs.Sub(dir, "migrations")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return f
-	}
-	return map[string]fs.FS{"kit_queue": sub(queue.Migrations), "connectors_hook": sub(hook.Migrations)}
 }
 
 // Exercise proves what hook promises of the source that open gives: each event

@@ -50,7 +50,7 @@ returning id, fence, fn, coalesce(grp, '')`, args...)
 		if err != nil || len(outcomes) == 0 {
 			return err
 		}
-		applied := map[int64]bool{}
+		applied := map[Key]bool{}
 		if _, _, err := q.finish(ctx, tx, outcomes, applied, true); err != nil {
 			return err
 		}

@@ -27,13 +27,13 @@ type Ended func(ctx context.Context, tx pgx.Tx, ended []Outcome) error
 func (q *Queue) OnEnd(f Ended) { q.ended = f }
 
 // tell calls Ended with what it is for.
-func (q *Queue) tell(ctx context.Context, tx pgx.Tx, outcomes []Outcome, applied map[int64]bool) error {
+func (q *Queue) tell(ctx context.Context, tx pgx.Tx, outcomes []Outcome, applied map[Key]bool) error {
 	if q.ended == nil {
 		return nil
 	}
 	var list []Outcome
 	for _, o := range outcomes {
-		if applied[o.ID] && (o.Verdict == Dead || o.Verdict == Done && o.Answer != nil) {
+		if applied[o.Key] && (o.Verdict == Dead || o.Verdict == Done && o.Answer != nil) {
 			list = append(list, o)
 		}
 	}

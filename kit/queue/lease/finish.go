@@ -35,6 +35,7 @@ type Outcome struct {
 	Free     bool          // a retry that spends no attempt
 	Failure                // of Status alone for Done
 	Answer   *Answer       // for the caller that wants to be told; nil for none
+	Sends    []queue.New   // of Done: they exist when, and only when, this outcome was applied
 }
 
 // Failure is what is known of a failed attempt; it stands in the message's
@@ -73,7 +74,7 @@ func (q *Queue) finishAll(ctx context.Context, outcomes []Outcome, wait bool) (r
 	if len(outcomes) == 0 {
 		return nil, nil, nil
 	}
-	applied := make(map[int64]bool, len(outcomes))
+	applied := make(map[Key]bool, len(outcomes))
 	if simple(outcomes) { // one statement is a transaction
 		err = apply(ctx, q.db, Done, outcomes, applied)
 	} else {
@@ -84,18 +85,18 @@ func (q *Queue) finishAll(ctx context.Context, outcomes []Outcome, wait bool) (r
 	}
 	failpoint.Hit(failpoint.Finished)
 	for _, o := range outcomes {
-		if !applied[o.ID] {
+		if !applied[o.Key] {
 			refused = append(refused, o.Key)
 		}
 	}
 	return refused, later, nil
 }
 
-// simple reports whether all are done, none belongs to a group and nobody wants
-// to be told.
+// simple reports whether all are done, none belongs to a group or sends anything,
+// and nobody wants to be told.
 func simple(outcomes []Outcome) bool {
 	for _, o := range outcomes {
-		if o.Verdict != Done || o.Group != "" || o.Answer != nil {
+		if o.Verdict != Done || o.Group != "" || o.Answer != nil || len(o.Sends) > 0 {
 			return false
 		}
 	}
@@ -104,7 +105,7 @@ func simple(outcomes []Outcome) bool {
 
 // finish writes outcomes in a transaction, and gives those that it wrote and those
 // whose groups were busy.
-func (q *Queue) finish(ctx context.Context, db queue.Beginner, outcomes []Outcome, applied map[int64]bool, wait bool) (now, later []Outcome, err error) {
+func (q *Queue) finish(ctx context.Context, db queue.Beginner, outcomes []Outcome, applied map[Key]bool, wait bool) (now, later []Outcome, err error) {
 	var ready []promoted
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		groups, err := lockGroups(ctx, tx, outcomes, wait)
@@ -121,6 +122,16 @@ func (q *Queue) finish(ctx context.Context, db queue.Beginner, outcomes []Outcom
 		for _, verdict := range []Verdict{Done, Retry, Dead} {
 			if err := apply(ctx, tx, verdict, now, applied); err != nil {
 				return fmt.Errorf("%s: %w", verdict, err)
+			}
+		}
+		for _, o := range now {
+			if o.Verdict != Done || !applied[o.Key] {
+				continue
+			}
+			for _, n := range o.Sends {
+				if _, err := queue.Enqueue(ctx, tx, n); err != nil {
+					return err
+				}
 			}
 		}
 		if ready, err = promote(ctx, tx, groups); err != nil {
@@ -159,7 +170,7 @@ func (f Failure) clean() Failure {
 	return f
 }
 
-func apply(ctx context.Context, db queue.DB, verdict Verdict, outcomes []Outcome, applied map[int64]bool) error {
+func apply(ctx context.Context, db queue.DB, verdict Verdict, outcomes []Outcome, applied map[Key]bool) error {
 	var batch []row
 	now := time.Now().UTC()
 	for _, o := range outcomes {
@@ -178,12 +189,12 @@ func apply(ctx context.Context, db queue.DB, verdict Verdict, outcomes []Outcome
 	if err != nil {
 		return err
 	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	keys, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Key])
 	if verdict == Dead {
 		failpoint.Hit(failpoint.Burying)
 	}
-	for _, id := range ids {
-		applied[id] = true
+	for _, k := range keys {
+		applied[k] = true
 	}
 	return err
 }
