@@ -27,7 +27,8 @@ var Known = []Family{
 	{"fnstore_limit_redis_failures_total", "Decisions that Redis did not make in time.", dto.MetricType_COUNTER, []string{"policy"}},
 }
 
-const ownHelp = "A function's own; its README says what it means."
+// OwnHelp is said of every metric that is not Known.
+const OwnHelp = "A function's own; its README says what it means."
 
 // Reserved begin the names of others: the store, the Go runtime, Prometheus.
 var Reserved = []string{"fnstore_", "gateway_", "http_", "go_", "process_", "promhttp_", "prometheus_", "alertmanager_", "grafana_", "net_", "scrape_", "up_"}
@@ -62,7 +63,7 @@ func familyOf(name string) (f Family, ok bool) {
 			return f, false
 		}
 	}
-	f = Family{Name: name, Help: ownHelp, Kind: dto.MetricType_GAUGE}
+	f = Family{Name: name, Help: OwnHelp, Kind: dto.MetricType_GAUGE}
 	switch {
 	case strings.HasSuffix(name, "_total"):
 		f.Kind = dto.MetricType_COUNTER
