@@ -139,8 +139,8 @@ func TestCompose_FromUpToDown(t *testing.T) {
 		return err == nil && strings.Contains(out, id)
 	})
 	confined(t)
-	p.until("Prometheus has asked the store, and knows Alertmanager", func() bool {
-		return answers("http://127.0.0.1:9090/api/v1/query?query=gateway_service_count", `"hello.openfaas-fn"`) &&
+	p.until("Prometheus has what functions in containers count, and knows Alertmanager", func() bool {
+		return answers("http://127.0.0.1:9090/api/v1/query?query=http_requests_total", `"function":"hello"`) &&
 			answers("http://127.0.0.1:9090/api/v1/alertmanagers", "127.0.0.1:9093")
 	})
 	p.until("Alertmanager is ready", func() bool { return answers("http://127.0.0.1:9093/-/ready", "OK") })
