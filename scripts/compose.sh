@@ -34,12 +34,17 @@ profiles() {
 }
 
 credentials() {
+	mkdir -p "$FNSTORE_DATA"
 	(umask 077 && mkdir -p "$secrets" && cd "$root" && {
 		keep postgres-password "$(random)"
 		keep redis-password "$(random)"
 		keep minio-user fnstore
 		keep minio-password "$(random)"
 		keep grafana-password "$(random)"
+		# The function notify and Alertmanager have the same one; the function's holds.
+		mkdir -p "$FNSTORE_DATA/secrets"
+		[ -s "$FNSTORE_DATA/secrets/notify-alerts" ] || random >"$FNSTORE_DATA/secrets/notify-alerts"
+		cp "$FNSTORE_DATA/secrets/notify-alerts" "$secrets/notify-alerts" || die "$FNSTORE_DATA/secrets cannot be read"
 	})
 	# Where the services are may change, the passwords stay.
 	(umask 077 && printf 'requirepass %s\nappendonly yes\ndir /data\n' "$(cat $secrets/redis-password)" >"$secrets/redis.conf"

@@ -2,7 +2,7 @@
 # Installs the Debian packages that the store needs, when they are missing.
 #
 #   sh scripts/deps.sh run    Postgres and Redis, for `make up`
-#   sh scripts/deps.sh test   also Chromium, nginx, clients of S3, a mail server, curl, jq and openssl, for `make test`
+#   sh scripts/deps.sh test   also Chromium, nginx, clients of S3, a mail server, Prometheus, curl, jq and openssl, for `make test`
 #   sh scripts/deps.sh docker only a container engine, for tests that root runs
 #
 # Only the programs are wanted: the store runs private instances of its own. So no
@@ -33,6 +33,9 @@ smtpd_there() { /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null; }
 
 boto3_there() { python3 -c 'import boto3' 2>/dev/null || /usr/bin/python3 -c 'import boto3' 2>/dev/null; }
 
+# Debian names the program after the package.
+alertmanager_there() { { have prometheus-alertmanager || have alertmanager; } && have amtool; }
+
 # Whoever has Docker from elsewhere has all of it; Debian's client is in docker.io.
 docker_there() { have dockerd && have docker; }
 
@@ -49,6 +52,8 @@ missing() {
 	have aws || printf 'awscli '
 	boto3_there || printf 'python3-boto3 '
 	smtpd_there || printf 'python3-aiosmtpd '
+	have prometheus && have promtool || printf 'prometheus '
+	alertmanager_there || printf 'prometheus-alertmanager '
 	for tool in curl jq openssl; do have $tool || printf '%s ' $tool; done # what pages say to try
 }
 
@@ -142,13 +147,15 @@ if [ "$what" = docker ] && have systemctl; then
 	systemctl disable --quiet docker.service docker.socket containerd.service >>"$log" 2>&1 || :
 fi
 
-# Nor shall a proxy that was installed for a test.
-case "$want" in
-*nginx*)
-	rm -f /etc/systemd/system/multi-user.target.wants/nginx.service
-	! have update-rc.d || update-rc.d nginx disable >>"$log" 2>&1 || :
-	;;
-esac
+# Nor shall a proxy or a monitor that was installed for a test.
+for service in nginx prometheus prometheus-alertmanager; do
+	case " $want" in
+	*" $service "*)
+		rm -f "/etc/systemd/system/multi-user.target.wants/$service.service"
+		! have update-rc.d || update-rc.d "$service" disable >>"$log" 2>&1 || :
+		;;
+	esac
+done
 
 left=$(missing "$what")
 [ -z "$left" ] || die "installed, and still missing: ${left% }"

@@ -52,6 +52,7 @@ check "root: leaves no service, cluster or file" nothing_left "$m"
 check "root: a second run says nothing" silent on "$m" root 'sh /tmp/deps.sh run'
 check "root: adds Chromium for the tests" on "$m" root 'sh /tmp/deps.sh test && chromium --version'
 check "root: adds a proxy that does not start with the machine" on "$m" root 'nginx -v && ! ls /etc/rc[2-5].d/S*nginx /etc/systemd/system/*.wants/nginx.service'
+check "root: adds monitors that do not start with the machine" on "$m" root 'prometheus --version && amtool --version && ! ls /etc/rc[2-5].d/S*prometheus* /etc/systemd/system/*.wants/prometheus*.service'
 check "root: still leaves nothing" nothing_left "$m"
 check "root: bad use is refused" on "$m" root '! sh /tmp/deps.sh everything'
 

@@ -65,6 +65,9 @@ func Run(ctx context.Context, db queue.Beginner, src Source, m *Metrics) {
 	pause := minPause
 	for ctx.Err() == nil {
 		err := src.Connect(ctx)
+		if err == nil {
+			m.connected(src.Name())
+		}
 		for err == nil {
 			var ev Event
 			var ack func(error)

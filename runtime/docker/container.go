@@ -111,14 +111,10 @@ func metricsPortOf(d types.FunctionDeployment) string {
 	if !provider.HasMetrics(d) {
 		return ""
 	}
-	switch port, said := d.EnvVars["metrics_port"]; {
-	case !said:
-		return "8081"
-	case port == "0":
-		return ""
-	default:
+	if port := d.EnvVars["metrics_port"]; port != "" {
 		return port
 	}
+	return "8081"
 }
 
 // environment is what the container gets beside what the image sets.

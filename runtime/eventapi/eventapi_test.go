@@ -48,7 +48,7 @@ func TestCollector_HasEachSource(t *testing.T) {
 	}
 	m.Failed("cron")
 	list, err := r.Gather()
-	if err != nil || len(list) != 4 || list[1].GetName() != "fnstore_connector_failures_total" || list[1].GetMetric()[0].GetCounter().GetValue() != 1 {
+	if err != nil || len(list) != 5 || list[1].GetName() != "fnstore_connector_failures_total" || list[1].GetMetric()[0].GetCounter().GetValue() != 1 {
 		t.Errorf("%v, %v", list, err)
 	}
 }

@@ -6,7 +6,8 @@ import (
 	"fnstore/connectors/hook"
 )
 
-// Collector gives what connectors did as counters for Prometheus, by source. What
+// Collector gives what connectors did as counters for Prometheus, by source, and
+// how far each one is behind. What
 // the source "reconcile" wrote is what notifications had missed.
 func Collector(m *hook.Metrics) prometheus.Collector { return collector{m} }
 
@@ -27,11 +28,14 @@ func desc(what, help string) *prometheus.Desc {
 	return prometheus.NewDesc("fnstore_connector_"+what+"_total", help, []string{"source"}, nil)
 }
 
+var lag = prometheus.NewDesc("fnstore_connector_lag_seconds", "Time for which the source could not be read; 0 while it is.", []string{"source"}, nil)
+
 // Describe implements prometheus.Collector.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, k := range counters {
 		ch <- k.desc
 	}
+	ch <- lag
 }
 
 // Collect implements prometheus.Collector.
@@ -40,5 +44,6 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		for _, k := range counters {
 			ch <- prometheus.MustNewConstMetric(k.desc, prometheus.CounterValue, float64(k.value(counts)), source)
 		}
+		ch <- prometheus.MustNewConstMetric(lag, prometheus.GaugeValue, counts.Lag.Seconds(), source)
 	}
 }

@@ -34,7 +34,7 @@ func TestEnvironment_OnlyWhatTheFunctionIsGiven(t *testing.T) {
 	d.Secrets = []string{"api-key"}
 	r.deploy(t, d)
 	env := r.get(t, "f", "/env")
-	for _, want := range []string{"MINE=yes", "OPENFAAS_NAME=f", "OPENFAAS_NAMESPACE=openfaas-fn", "LISTEN_FDS=1", "secret_mount_path=" + r.dir} {
+	for _, want := range []string{"MINE=yes", "OPENFAAS_NAME=f", "OPENFAAS_NAMESPACE=openfaas-fn", "LISTEN_FDS=2", "secret_mount_path=" + r.dir} {
 		if !strings.Contains(env, want) {
 			t.Errorf("no %s in %s", want, env)
 		}

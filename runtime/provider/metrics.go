@@ -8,10 +8,12 @@ import (
 	"github.com/openfaas/faas-provider/types"
 )
 
-// HasMetrics reports whether the function's replicas are asked for their metrics:
-// one with a login of Redis may count calls there (kit/limit).
+// HasMetrics reports whether the function's replicas are asked for their metrics.
+// They are unless metrics_port of the environment is 0 or empty, which is how the
+// function server is told to show none.
 func HasMetrics(d types.FunctionDeployment) bool {
-	return slices.Contains(d.Secrets, d.Service+"-redis")
+	port, said := d.EnvVars["metrics_port"]
+	return !said || port != "" && port != "0"
 }
 
 // MetricsSource is a ready replica that can be asked for its metrics.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -138,6 +139,11 @@ func TestCompose_FromUpToDown(t *testing.T) {
 		return err == nil && strings.Contains(out, id)
 	})
 	confined(t)
+	p.until("Prometheus has what functions in containers count, and knows Alertmanager", func() bool {
+		return answers("http://127.0.0.1:9090/api/v1/query?query=http_requests_total", `"function":"hello"`) &&
+			answers("http://127.0.0.1:9090/api/v1/alertmanagers", "127.0.0.1:9093")
+	})
+	p.until("Alertmanager is ready", func() bool { return answers("http://127.0.0.1:9093/-/ready", "OK") })
 
 	p.run("make", "down-docker")
 	if after := machineHas(t); after != before {
@@ -157,6 +163,17 @@ func TestCompose_FromUpToDown(t *testing.T) {
 			t.Errorf("%s: %v", gone, err)
 		}
 	}
+}
+
+// answers tells whether the text at url has the words.
+func answers(url, words string) bool {
+	res, err := http.Get(url)
+	if err != nil {
+		return false
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return err == nil && res.StatusCode == http.StatusOK && strings.Contains(string(b), words)
 }
 
 // machineHas lists containers and networks of the engine.

@@ -58,6 +58,19 @@ func standIns(e *engine.Engine, dir string, images map[string]string) error {
 		"ENV PGDATA=/var/lib/postgresql/data PATH=/bin:"+server, `ENTRYPOINT ["/bin/sh", "/entry"]`); err != nil {
 		return err
 	}
+	templates, err := filepath.Glob("/usr/share/prometheus/alertmanager/*.tmpl") // Debian has them in no program
+	if err != nil {
+		return err
+	}
+	files = map[string]string{}
+	for _, at := range templates {
+		files[at[1:]] = at
+	}
+	for image, names := range map[string][]string{"PROMETHEUS_IMAGE": {"prometheus", "promtool"}, "ALERTMANAGER_IMAGE": {"prometheus-alertmanager", "amtool"}} {
+		if err := e.Import(images[image], files, names, "ENV PATH=/bin", `ENTRYPOINT ["/bin/`+names[0]+`"]`); err != nil {
+			return err
+		}
+	}
 	// redis-check-rdb is the server under another name: the first word says which it is.
 	return e.Import(images["REDIS_IMAGE"], map[string]string{"bin/redis-server": "/usr/bin/redis-check-rdb"}, []string{"redis-check-rdb", "redis-cli"}, "ENV PATH=/bin", "VOLUME /data")
 }

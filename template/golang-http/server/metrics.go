@@ -124,12 +124,17 @@ func (m *metrics) text(inFlight int64) []byte {
 	return published(sample(out, "http_requests_in_flight", "", strconv.FormatInt(inFlight, 10)))
 }
 
-// published adds what the handler counts by itself: each map of package expvar
-// whose name begins with fnstore_ is a metric, and a key of it is the labels of
-// a series. A name that ends in _total is a counter's. So a handler needs no
-// library to be seen, and this server knows none.
+// published adds what the handler counts by itself, in variables of package
+// expvar. A map whose name begins with fnstore_ is a metric, and a key of it is
+// the labels of a series; a name that ends in _total is a counter's. A variable
+// with a method AppendMetrics writes its own lines. So a handler needs no library
+// to be seen, and this server knows none.
 func published(b []byte) []byte {
 	expvar.Do(func(v expvar.KeyValue) {
+		if own, ok := v.Value.(interface{ AppendMetrics([]byte) []byte }); ok {
+			b = own.AppendMetrics(b)
+			return
+		}
 		all, ok := v.Value.(*expvar.Map)
 		if !ok || !strings.HasPrefix(v.Key, "fnstore_") {
 			return

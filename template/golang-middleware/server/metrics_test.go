@@ -82,6 +82,9 @@ func TestMetrics(t *testing.T) {
 	if !strings.Contains(text, "# TYPE fnstore_test_total counter\nfnstore_test_total{kind=\"a\"} 2\n") || strings.Contains(text, "kind=\"text\"") || strings.Contains(text, "secret") {
 		t.Errorf("the handler's own metrics:\n%s", text)
 	}
+	if !strings.Contains(text, "\n# TYPE torture_things gauge\ntorture_things 7\n") {
+		t.Errorf("no lines of a variable that writes its own:\n%s", text)
+	}
 	if n := strings.Count(text, `_bucket{code="200",method="post",`); n != 12 {
 		t.Errorf("%d buckets", n)
 	}

@@ -33,6 +33,15 @@ func init() {
 	counted.Add(`kind="a"`, 2)
 	counted.Set(`kind="text"`, new(expvar.String))
 	private.Add("secret", 1)
+	expvar.Publish("torture_things", things{})
+}
+
+// things writes its lines itself.
+type things struct{}
+
+func (things) String() string { return "{}" }
+func (things) AppendMetrics(b []byte) []byte {
+	return append(b, "# TYPE torture_things gauge\ntorture_things 7\n"...)
 }
 
 // Handle picks the misbehaviour by path.
