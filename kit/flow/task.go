@@ -135,7 +135,7 @@ func (r *run) taskFailed(f *Frame, name, cause string) {
 	case reading:
 		r.fail(f, s, &failure{errItemReader, cause, ""})
 	case writing:
-		r.forkFailed(f, s, &failure{errWriter, cause, ""})
+		r.forkEnded(f, s, &failure{errWriter, cause, ""})
 	default:
 		r.taskError(f, s, &failure{name, cause, ""})
 	}

@@ -275,4 +275,3 @@ type Object struct {
 	Size                    int64 // bytes
 	LastModified            int64 // seconds since 1970
 }
-

@@ -75,7 +75,7 @@ func (m *meter) spend(n int) error {
 	m.steps += n
 	switch {
 	case m.stopped.Load():
-		m.failed = errTimeout()
+		m.failed = errTooMuch()
 	case m.steps > MaxSteps:
 		m.failed = limit("it took more than %d steps", MaxSteps)
 	case m.steps >= m.next:
@@ -88,7 +88,7 @@ func (m *meter) spend(n int) error {
 // look.
 func (m *meter) look() error {
 	if time.Now().After(m.deadline) {
-		return errTimeout()
+		return errTooMuch()
 	}
 	now := m.memory()
 	if m.begin == 0 {
@@ -97,7 +97,7 @@ func (m *meter) look() error {
 	if now >= m.begin+MaxMemory {
 		runtime.GC() // what grew may be garbage
 		if now = m.memory(); now >= m.begin+MaxMemory/2 {
-			return limit("it needed more than %d MiB of memory", MaxMemory>>20)
+			return errTooMuch()
 		}
 	}
 	every := m.every
@@ -110,7 +110,11 @@ func (m *meter) look() error {
 	return nil
 }
 
-func errTimeout() error { return limit("it took longer than %v", DefaultTimeout) }
+// errTooMuch is the same whichever of the two bounds is reached first, which
+// depends on the machine.
+func errTooMuch() error {
+	return limit("it needed more than %v or %d MiB of memory", DefaultTimeout, MaxMemory>>20)
+}
 
 func (m *meter) memory() (n uint64) {
 	if m.sample == nil {
@@ -153,7 +157,7 @@ func (m *meter) bounded(eval func() (any, error)) (any, error) {
 		return o.v, o.err
 	case <-late.C:
 		m.stopped.Store(true)
-		return nil, errTimeout()
+		return nil, errTooMuch()
 	}
 }
 
