@@ -91,16 +91,17 @@ type (
 	}
 	// ReadItems is an ItemReader's work. Its answer is ItemsRead or TaskFailed.
 	ReadItems struct {
-		Token, Resource string
-		Input, Config   any
-		MaxItems        int // 0 is all
+		Token, State, Resource string
+		Input, Config          any
+		MaxItems               int // 0 is all
 	}
-	// WriteResults is a ResultWriter's work. Its answer is TaskSucceeded or
-	// TaskFailed.
+	// WriteResults is a ResultWriter's work: files in the bucket that Input
+	// names, the manifest last. Its answer is TaskSucceeded, whose output is not
+	// looked at, or TaskFailed.
 	WriteResults struct {
-		Token, Resource string
-		Input, Config   any
-		Results         []any
+		Token, State, Resource string
+		Input, Config          any
+		Files                  []File
 	}
 	// Yield asks for the event Continue.
 	Yield struct{}

@@ -95,7 +95,11 @@ type Fork struct {
 	Items                       value.JSON // of a Map
 	Total, Next, Done, Failures int
 	Concurrency                 int
-	Results                     []value.JSON
+	Results                     []value.JSON `json:",omitempty"`
+	MapRun                      string       `json:",omitempty"` // the ARN, of a distributed Map
+	Children                    []*Child     `json:",omitempty"` // of a distributed Map
+	Written                     value.JSON   // what a ResultWriter gives once it has written
+	Error, Cause                string       `json:",omitempty"` // with which the state fails after that
 }
 
 // New is a run that has not begun. Its first event is Start.

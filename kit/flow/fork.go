@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"fnstore/kit/flow/definition"
+	"fnstore/kit/flow/intrinsic"
 	"fnstore/kit/flow/value"
 )
 
@@ -40,7 +41,7 @@ func (r *run) mapState(f *Frame, d *data) {
 		if m.Reader.Payload == nil {
 			input = nil
 		}
-		r.do(ReadItems{Token: r.token(f), Resource: m.Reader.Resource, Input: input, Config: m.Reader.Config, MaxItems: most})
+		r.do(ReadItems{Token: r.token(f), State: f.State, Resource: m.Reader.Resource, Input: input, Config: m.Reader.Config, MaxItems: most})
 		return
 	}
 	v := d.effective
@@ -103,10 +104,18 @@ func (r *run) startItems(f *Frame, items []any) {
 	if n == 0 || n > limit {
 		n = limit
 	}
-	f.Phase, f.Fork = forked, &Fork{Items: value.JSON{Any: items}, Total: len(items), Concurrency: n, Results: make([]value.JSON, len(items))}
+	f.Phase, f.Fork = forked, &Fork{Items: value.JSON{Any: items}, Total: len(items), Concurrency: n}
+	if s.Map.Distributed {
+		f.Fork.Children, f.Fork.MapRun = make([]*Child, len(items)), r.mapRun(s)
+		for i := range items {
+			f.Fork.Children[i] = &Child{Input: value.JSON{Any: items[i]}}
+		}
+	} else {
+		f.Fork.Results = make([]value.JSON, len(items))
+	}
 	r.history(f, "MapStateStarted", value.NewObject("length", value.Int(len(items))))
 	if s.Map.Distributed {
-		r.history(f, "MapRunStarted", value.NewObject("mapRunArn", fmt.Sprintf("%s/%s:%d", r.x.ID, s.Name, f.EnteredEvent)))
+		r.history(f, "MapRunStarted", value.NewObject("mapRunArn", f.Fork.MapRun))
 	}
 	if len(items) == 0 {
 		r.joinedAll(f, s)
@@ -193,6 +202,8 @@ func (r *run) startItem(f *Frame, s *definition.State) {
 	c.Item = value.JSON{Any: v}
 	if s.Map.Distributed {
 		c.Vars = &value.Object{}
+		child := f.Fork.Children[i]
+		child.Name, child.Input, child.Start = intrinsic.UUID(r.random), value.JSON{Any: input}, r.now
 	}
 	r.history(c, "MapIterationStarted", value.NewObject("name", s.Name, "index", value.Int(i)))
 }
@@ -206,7 +217,12 @@ func (r *run) joined(f *Frame, output any) {
 	}
 	parent.Previous = max(parent.Previous, f.Previous)
 	r.remove(f)
-	parent.Fork.Results[f.Index] = value.JSON{Any: output}
+	if parent.Fork.Children != nil {
+		child := parent.Fork.Children[f.Index]
+		child.Status, child.Output, child.Stop = Succeeded, value.JSON{Any: output}, r.now
+	} else {
+		parent.Fork.Results[f.Index] = value.JSON{Any: output}
+	}
 	r.counted(parent, s)
 }
 
@@ -222,26 +238,53 @@ func (r *run) counted(f *Frame, s *definition.State) {
 }
 
 func (r *run) joinedAll(f *Frame, s *definition.State) {
-	results := make([]any, len(f.Fork.Results))
-	for i, v := range f.Fork.Results {
-		results[i] = v.Any
-	}
-	if s.Map == nil || s.Map.Writer == nil {
+	switch {
+	case s.Map == nil || !s.Map.Distributed:
+		results := make([]any, len(f.Fork.Results))
+		for i, v := range f.Fork.Results {
+			results[i] = v.Any
+		}
 		r.forkSucceeded(f, results)
-		return
+	case s.Map.Writer == nil:
+		r.forkSucceeded(f, r.results(f.Fork, "COMPACT", everyChild))
+	case s.Map.Writer.Resource == "":
+		r.forkSucceeded(f, r.results(f.Fork, transformation(s.Map.Writer), everyChild))
+	default:
+		r.write(f, s)
 	}
+}
+
+func everyChild(*Child) bool { return true }
+
+// write asks for the results to be written.
+func (r *run) write(f *Frame, s *definition.State) {
 	d := r.data(f, s)
 	input, fail := d.input()
 	d.effective = input
 	if fail == nil {
 		input, fail = d.template(s.Map.Writer.Payload, input)
 	}
+	where, _ := input.(*value.Object)
+	if fail == nil && where.String("Bucket") == "" {
+		fail = &failure{errWriter, "The ResultWriter names no Bucket", ""}
+	}
 	if fail != nil {
-		r.forkFailed(f, s, fail)
+		f.Fork.Error = ""
+		r.forkEnded(f, s, fail)
 		return
 	}
-	f.Phase = writing
-	r.do(WriteResults{Token: r.token(f), Resource: s.Map.Writer.Resource, Input: input, Config: s.Map.Writer.Config, Results: results})
+	files, result := r.files(f.Fork, s.Map.Writer, where)
+	f.Phase, f.Fork.Written = writing, value.JSON{Any: result}
+	r.do(WriteResults{Token: r.token(f), State: f.State, Resource: s.Map.Writer.Resource, Input: input, Config: s.Map.Writer.Config, Files: files})
+}
+
+// written goes on once the results are written.
+func (r *run) written(f *Frame) {
+	if k := f.Fork; k.Error != "" {
+		r.forkEnded(f, r.state(f), &failure{name: k.Error, cause: k.Cause})
+		return
+	}
+	r.forkSucceeded(f, f.Fork.Written.Any)
 }
 
 // forkSucceeded ends a Parallel or Map with its result.
@@ -277,7 +320,8 @@ func (r *run) partFailed(f *Frame, fail *failure) {
 	r.remove(f)
 	if s.Map != nil && s.Map.Distributed {
 		parent.Fork.Failures++
-		parent.Fork.Results[f.Index] = value.JSON{Any: value.NewObject("Error", fail.name, "Cause", fail.cause)}
+		child := parent.Fork.Children[f.Index]
+		child.Status, child.Error, child.Cause, child.Stop = Failed, fail.name, fail.cause, r.now
 		tolerated, wrong := r.tolerated(parent, s)
 		switch {
 		case wrong != nil:
@@ -320,9 +364,19 @@ func (r *run) tolerated(f *Frame, s *definition.State) (bool, *failure) {
 	return true, nil
 }
 
-// forkFailed stops what is left of a Parallel or Map and fails the state.
+// forkFailed stops what is left of a Parallel or Map and fails the state. A
+// ResultWriter writes what there is before that.
 func (r *run) forkFailed(f *Frame, s *definition.State, fail *failure) {
 	r.abortBelow(f.ID)
+	if fail.name == errTolerance && s.Map.Writer != nil && s.Map.Writer.Resource != "" {
+		f.Fork.Error, f.Fork.Cause = fail.name, fail.cause
+		r.write(f, s)
+		return
+	}
+	r.forkEnded(f, s, fail)
+}
+
+func (r *run) forkEnded(f *Frame, s *definition.State, fail *failure) {
 	f.Fork = nil
 	if s.Map != nil && s.Map.Distributed {
 		r.history(f, "MapRunFailed", errorDetails(fail.name, fail.cause))

@@ -68,6 +68,11 @@ func (r *run) task(f *Frame, d *data) {
 			return
 		}
 	}
+	if r.x.MaxPayload > 0 && tooLarge(input, r.x.MaxPayload) {
+		f.Token = ""
+		r.fail(f, s, &failure{errDataLimit, fmt.Sprintf("The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit.", s.Resource), ""})
+		return
+	}
 	f.Phase, f.Heartbeat = working, beat
 	res := resourceOf(s.Resource)
 	details := []any{"parameters", value.Text(input)}
@@ -130,7 +135,7 @@ func (r *run) taskFailed(f *Frame, name, cause string) {
 	case reading:
 		r.fail(f, s, &failure{errItemReader, cause, ""})
 	case writing:
-		r.forkFailed(f, s, &failure{errWriter, cause, ""})
+		r.forkEnded(f, s, &failure{errWriter, cause, ""})
 	default:
 		r.taskError(f, s, &failure{name, cause, ""})
 	}

@@ -35,7 +35,7 @@ func (r *run) apply(e Event) error {
 		}
 		if f.Phase == writing {
 			r.cancel(f)
-			r.forkSucceeded(f, e.Output)
+			r.written(f)
 		} else {
 			r.taskSucceeded(f, e.Output)
 		}

@@ -13,18 +13,22 @@ import (
 	"fnstore/kit/flow/value"
 )
 
-// functions are those of AWS, and $now, $millis and $random with the time and
-// the random numbers of the step.
-func functions(e query.Env) map[string]gnata.CustomFunc {
-	return map[string]gnata.CustomFunc{
-		"now": func(args []any, _ any) (any, error) {
+// function is what AWS adds under a name, or what it means here: $now, $millis
+// and $random have the time and the random numbers of the step. It is nil for
+// what the evaluator does itself.
+func function(name string, e query.Env, m *meter) any {
+	switch name {
+	case "now":
+		return own(func(args []any, _ any) (any, error) {
 			if len(args) > 0 {
 				return nil, errors.New("$now with a picture is not supported: use $fromMillis($millis(), picture)")
 			}
 			return e.Now.Format("2006-01-02T15:04:05.000Z"), nil
-		},
-		"millis": func([]any, any) (any, error) { return float64(e.Now.UnixMilli()), nil },
-		"random": func(args []any, _ any) (any, error) {
+		})
+	case "millis":
+		return own(func([]any, any) (any, error) { return float64(e.Now.UnixMilli()), nil })
+	case "random":
+		return own(func(args []any, _ any) (any, error) {
 			if len(args) > 0 {
 				seed, ok := number(args[0])
 				if !ok {
@@ -33,13 +37,24 @@ func functions(e query.Env) map[string]gnata.CustomFunc {
 				return rand.New(rand.NewPCG(math.Float64bits(seed), 0)).Float64(), nil
 			}
 			return e.Random.Float64(), nil
-		},
-		"uuid":      func([]any, any) (any, error) { return intrinsic.UUID(e.Random), nil },
-		"partition": partition,
-		"range":     numbers,
-		"hash":      hash,
-		"parse":     parse,
+		})
+	case "uuid":
+		return own(func([]any, any) (any, error) { return intrinsic.UUID(e.Random), nil })
+	case "partition":
+		return own(partition)
+	case "range":
+		return own(numbers)
+	case "hash":
+		return own(hash)
+	case "parse":
+		return own(parse)
+	case "eval":
+		return own(func([]any, any) (any, error) { return nil, errors.New("the function $eval is not supported") })
 	}
+	if check := checks[name]; check != nil {
+		return guarded(name, func(args []any) error { return check(m, args) })
+	}
+	return nil
 }
 
 func number(v any) (float64, bool) {
@@ -58,11 +73,17 @@ func number(v any) (float64, bool) {
 	return 0, false
 }
 
+// array is the elements of an array, or of a sequence.
+func array(v any) ([]any, bool) {
+	list := elements(v)
+	return list, list != nil
+}
+
 func partition(args []any, _ any) (any, error) {
 	if len(args) != 2 {
 		return nil, errors.New("$partition takes an array and a size")
 	}
-	list, ok := args[0].([]any)
+	list, ok := array(args[0])
 	size, isNumber := number(args[1])
 	if !ok || !isNumber || size < 1 {
 		return nil, errors.New("$partition takes an array and a positive size")

@@ -6,14 +6,13 @@
 package jsonata
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/recolabs/gnata"
 
@@ -24,16 +23,8 @@ import (
 // MaxLength is how long an expression may be, in bytes.
 const MaxLength = 100_000
 
-// DefaultTimeout ends an expression that does not end by itself. Recursion ends
-// at a depth of 100 before that.
-const DefaultTimeout = 5 * time.Second
-
 // Language compiles JSONata. The zero Language is ready to use.
 type Language struct{}
-
-// special are functions that AWS adds or removes, or that need the time or
-// random numbers.
-var special = regexp.MustCompile(`\$(now|millis|random|uuid|partition|range|hash|parse|eval)\b`)
 
 var evalCall = regexp.MustCompile(`\$eval\b`)
 
@@ -67,7 +58,7 @@ func (Language) Compile(source string) (query.Expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &expression{x, special.MatchString(source), mentioned(source)}, nil
+	return &expression{x, mentioned(source), strings.Contains(source, "&")}, nil
 }
 
 var (
@@ -97,8 +88,8 @@ func mentioned(source string) map[string]bool {
 
 type expression struct {
 	compiled *gnata.Expression
-	special  bool
 	names    map[string]bool
+	joins    bool // strings
 }
 
 // Eval evaluates the expression.
@@ -118,28 +109,29 @@ func (x *expression) Eval(e query.Env) (any, error) {
 	if e.States != nil {
 		vars["states"] = inner(states)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), DefaultTimeout)
-	defer cancel()
-	var got any
-	var err error
-	if x.special {
-		env := gnata.NewCustomEnv(functions(e))
-		for name, v := range vars {
-			env.Bind(name, v)
+	m := newMeter(x.joins)
+	for name := range x.names {
+		if f := function(name, e, m); f != nil {
+			if _, taken := vars[name]; !taken {
+				vars[name] = f
+			}
 		}
-		got, err = x.compiled.EvalWithCustomFuncs(ctx, nil, env)
-	} else {
-		got, err = x.compiled.EvalWithVars(ctx, nil, vars)
 	}
-	switch {
-	case err != nil:
-		return nil, err
-	case gnata.IsNull(got):
-		return nil, nil
-	case got == nil:
-		return nil, query.ErrUndefined
-	}
-	return outer(got)
+	return m.bounded(func() (any, error) {
+		got, err := x.compiled.EvalWithVars(m, nil, vars)
+		switch {
+		case err != nil:
+			return nil, err
+		case gnata.IsNull(got):
+			return nil, nil
+		case got == nil:
+			return nil, query.ErrUndefined
+		}
+		if _, err := m.weigh(got); err != nil {
+			return nil, err
+		}
+		return outer(got)
+	})
 }
 
 // inner is a value as the evaluator has it.

@@ -70,8 +70,11 @@ func FuzzEval(f *testing.F) {
 	for _, s := range []string{"$states.input.a", "$sum([1..5])", "{'a': $v}", "$map($states.input, function($x) { $x })", "a[0].b ~> $string", "/a+/ in 'x'", "$states.input.**"} {
 		f.Add(s)
 	}
+	for _, s := range greedy {
+		f.Add(s)
+	}
 	f.Fuzz(func(t *testing.T, source string) {
-		if len(source) > 200 || strings.Contains(source, "..") {
+		if len(source) > 500 {
 			return
 		}
 		if x, err := (jsonata.Language{}).Compile(source); err == nil {

@@ -11,7 +11,6 @@ import (
 
 	"fnstore/kit/flow"
 	"fnstore/kit/flow/definition"
-	"fnstore/kit/flow/value"
 )
 
 // Answer is what a task gives: a result, or an error if Error is set. Silent
@@ -28,7 +27,8 @@ type Run struct {
 	Input   any
 	// Answer gives the result of a task.
 	Answer func(flow.Task) (Answer, error)
-	// Read gives the items of an ItemReader; nil refuses.
+	// Read gives the items of an ItemReader; without it they are the result of
+	// the state.
 	Read func(flow.ReadItems) ([]any, error)
 	// Between is called between any two steps, and may give another execution
 	// to go on with.
@@ -46,6 +46,7 @@ type Result struct {
 	Execution *flow.Execution
 	History   []flow.History
 	Tasks     []flow.Task // as called
+	Files     []flow.File // of ResultWriters
 	Elapsed   time.Duration
 	Delays    []time.Duration // of timers for retries
 }
@@ -133,19 +134,34 @@ func (d *driver) carryOut(effects []flow.Effect) (events []flow.Event, err error
 				events = append(events, flow.TaskSucceeded{Token: e.Token, Output: a.Result})
 			}
 		case flow.ReadItems:
-			if d.Read == nil {
-				return nil, fmt.Errorf("no items were given for the reader %s", e.Resource)
-			}
-			items, err := d.Read(e)
+			items, err := d.read(e)
 			if err != nil {
 				return nil, err
 			}
-			events = append(events, flow.ItemsRead{Token: e.Token, Items: items})
+			events = append(events, items)
 		case flow.WriteResults:
-			events = append(events, flow.TaskSucceeded{Token: e.Token, Output: value.NewObject("Results", e.Results)})
+			d.res.Files = append(d.res.Files, e.Files...)
+			events = append(events, flow.TaskSucceeded{Token: e.Token})
 		}
 	}
 	return events, nil
+}
+
+// read gives the items of an ItemReader, or its failure.
+func (d *driver) read(e flow.ReadItems) (flow.Event, error) {
+	if d.Read != nil {
+		items, err := d.Read(e)
+		return flow.ItemsRead{Token: e.Token, Items: items}, err
+	}
+	a, err := d.Answer(flow.Task{Token: e.Token, State: e.State, Resource: e.Resource, Input: e.Input})
+	if err != nil || a.Error != "" {
+		return flow.TaskFailed{Token: e.Token, Error: a.Error, Cause: a.Cause}, err
+	}
+	items, ok := a.Result.([]any)
+	if !ok {
+		return nil, fmt.Errorf("the canned items of the state %q are not an array", e.State)
+	}
+	return flow.ItemsRead{Token: e.Token, Items: items}, nil
 }
 
 func (d *driver) drop(gone func(flow.Timer) bool) {
