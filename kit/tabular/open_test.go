@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -247,6 +248,39 @@ func TestOpen_Refuses(t *testing.T) {
 		if err != nil && fault.Of(err).Kind.Retriable() {
 			t.Errorf("%s: the file would be read again: %v", c.about, err)
 		}
+	}
+}
+
+// A frame that asks for more memory than every decoder must have is refused, and
+// one that asks for less is read.
+func TestOpen_ZstdWindow(t *testing.T) {
+	text := "a\n" + strings.Repeat(strings.Repeat("x", 999)+"\n", 20_000)
+	for size, want := range map[int]string{8 << 20: "", 16 << 20: "unsupported_format"} {
+		var b bytes.Buffer
+		w, _ := zstd.NewWriter(&b, zstd.WithWindowSize(size))
+		_, _ = io.WriteString(w, text)
+		_ = w.Close()
+		_, rows, err := read(&b, "", "", tabular.Limits{Ratio: 1 << 20})
+		if code(err) != want || want == "" && len(rows) != 20_000 {
+			t.Errorf("a window of %d bytes: %d rows, %v", size, len(rows), err)
+		}
+	}
+}
+
+// A Reader that is left alone leaves nothing behind: it has no Close.
+func TestOpen_LeavesNoGoroutine(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for range 50 {
+		r, err := tabular.Open(strings.NewReader(zst("a\n"+strings.Repeat("1\n", 200_000))), "", "", tabular.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := runtime.NumGoroutine(); after > before {
+		t.Errorf("%d goroutines, and %d before", after, before)
 	}
 }
 

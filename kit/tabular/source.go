@@ -84,6 +84,8 @@ func (p *plain) failure(err error) error {
 		return fmt.Errorf("read the file: %w", p.src.err)
 	case err == io.EOF:
 		return err
+	case errors.As(err, new(*fault.Error)):
+		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return truncated("the compressed file is cut short")
 	}
