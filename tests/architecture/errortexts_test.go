@@ -40,6 +40,10 @@ var general = map[string]string{
 	"body_unavailable":         "the message's body cannot be read from where it is kept; it is tried again: …",
 	"callback_address_refused": "the host of the callback leads to an address that is not called: …",
 	"timeout":                  "the call did not end within `fnstore.visibility`; the message is tried again: …",
+	"bad_header":               "the header of a CSV file has a name that cannot be one, or a quote in the wrong place: …",
+	"invalid_encoding":         "the file is not UTF-8: …",
+	"truncated":                "the file ends in the middle of something: …",
+	"unsupported_format":       "the file is neither CSV nor JSON, or is compressed in a way that is not read: …",
 	"unreachable":              "the gateway did not answer; the message is tried again: …",
 }
 
