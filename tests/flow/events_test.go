@@ -66,6 +66,7 @@ func execute(t *testing.T, url string, statements ...string) {
 // The worked examples of the README: a schedule, a table and a topic. Seed rows
 // 14, 15, 17, 40, 71.
 func TestEvents_ScheduleTableTopic(t *testing.T) {
+	fits(t)
 	execute(t, shared.Postgres, `create schema shop`, `create table shop.orders (id int primary key, total int)`)
 	greeter(t, "on-time", map[string]string{"topic": "cron-function", "schedule": "@every 1s", "fnstore.cron.path": "/tick"})
 	greeter(t, "on-rows", map[string]string{"fnstore.postgres.watch": "shop.orders:INSERT|REMOVE"})
@@ -119,6 +120,7 @@ func TestEvents_ScheduleTableTopic(t *testing.T) {
 // Connectors and delivery alone, beside a gateway that is not theirs: here the
 // store's, with a queue in another database.
 func TestEvents_BesideAnotherGateway(t *testing.T) {
+	fits(t)
 	name := fmt.Sprintf("events_%d", time.Now().UnixNano())
 	execute(t, shared.Postgres, `create database `+name)
 	url := strings.Replace(shared.Postgres, "/postgres", "/"+name, 1)
