@@ -21,7 +21,7 @@ COUNT    ?= 1
 STAGE     = sh scripts/stage.sh
 
 .NOTPARALLEL:
-.PHONY: help build up down images up-docker down-docker clean-docker pin test-compose test test-docker test-minio test-faas-cli chaos lint vuln docs bench bench-go fuzz fresh clean
+.PHONY: help build up down images up-docker down-docker clean-docker pin test-compose test test-flow test-docker test-minio test-faas-cli chaos lint vuln docs bench bench-go fuzz fresh clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -73,6 +73,10 @@ pin: ## write digests into compose/images.env, where a registry answers
 
 test-compose: build ## make up-docker to make down-docker, on an engine of its own (root, docker.io, docker-compose)
 	@CI=true FNSTORE_TEST_DOCKER=required $(GO) test -vet=off -count=1 -timeout 20m -v ./tests/compose
+
+test-flow: ## the flow tests alone (BACKEND=docker: functions as containers; GATEWAY=URL PASSWORD_FILE=path: against a gateway that runs)
+	@FNSTORE_TEST_BACKEND='$(BACKEND)' FNSTORE_TEST_GATEWAY='$(GATEWAY)' FNSTORE_TEST_PASSWORD_FILE='$(if $(PASSWORD_FILE),$(abspath $(PASSWORD_FILE)))' \
+		CI=true $(GO) test -vet=off -count=1 -timeout 20m -v ./tests/flow $(if $(RUN),-run '$(RUN)')
 
 test-docker: ## functions as containers of a real engine (root, docker.io; FAAS_CLI=path: faas-cli up too)
 	@CI=true FNSTORE_TEST_DOCKER=required FAAS_CLI='$(if $(FAAS_CLI),$(abspath $(FAAS_CLI)))' $(GO) test -vet=off -count=1 -timeout 20m -v ./tests/docker

@@ -27,6 +27,15 @@ compose() {
 	if command -v docker-compose >/dev/null 2>&1; then docker-compose "$@"; else docker compose "$@"; fi
 }
 
+# engine ends here, in words, what would fail later in the middle of something. A
+# client from elsewhere that comes first in PATH may have no plugin for compose.
+engine() {
+	command -v docker >/dev/null 2>&1 || die 'there is no docker; as root: sh scripts/deps.sh docker'
+	command -v docker-compose >/dev/null 2>&1 || docker compose version >/dev/null 2>&1 ||
+		die "neither docker-compose nor the plugin of $(command -v docker) is here; as root: sh scripts/deps.sh docker"
+	said=$(docker version --format '{{.Server.Version}}' 2>&1) || die "no engine answers: $said"
+}
+
 profiles() {
 	all="${PROFILES:-}"
 	[ ! -f compose/prometheus/prometheus.yml ] || all="metrics $all"
@@ -71,6 +80,7 @@ case "${1:-}" in
 credentials) credentials ;;
 images) images ;;
 up)
+	engine
 	credentials
 	[ -f "$archive" ] || images
 	docker load -q -i "$archive"
@@ -86,10 +96,12 @@ up)
 	printf '\nThe store is up: gateway http://127.0.0.1:%s/ui/, user admin, password in %s/credentials/gateway-password\n' "${FNSTORE_GATEWAY_PORT:-8080}" "$FNSTORE_DATA"
 	;;
 down)
+	engine
 	credentials
 	compose --profile metrics --profile minio --profile grafana down --remove-orphans
 	;;
 clean)
+	engine
 	credentials
 	compose --profile metrics --profile minio --profile grafana down --remove-orphans --volumes
 	rm -rf "$FNSTORE_DATA" "$(dirname "$archive")" "$secrets"

@@ -3,7 +3,7 @@
 #
 #   sh scripts/deps.sh run    Postgres and Redis, for `make up`
 #   sh scripts/deps.sh test   also Chromium, nginx, clients of S3, a mail server, Prometheus, curl, jq and openssl, for `make test`
-#   sh scripts/deps.sh docker only a container engine, for tests that root runs
+#   sh scripts/deps.sh docker only a container engine and docker-compose, for tests that root runs
 #
 # Only the programs are wanted: the store runs private instances of its own. So no
 # service of these packages is started, none gets a cluster that would start at
@@ -39,9 +39,13 @@ alertmanager_there() { { have prometheus-alertmanager || have alertmanager; } &&
 # Whoever has Docker from elsewhere has all of it; Debian's client is in docker.io.
 docker_there() { have dockerd && have docker; }
 
+# As a program or as a plugin of whichever client comes first in PATH.
+compose_there() { have docker-compose || { have docker && docker compose version >/dev/null 2>&1; }; }
+
 missing() {
 	if [ "$1" = docker ]; then
 		docker_there || printf 'docker.io '
+		compose_there || printf 'docker-compose '
 		return
 	fi
 	postgres_there || printf 'postgresql '

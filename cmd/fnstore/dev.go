@@ -70,6 +70,7 @@ func newDevSession(ctx context.Context, s *settings, name string, out io.Writer)
 	if vars["FNSTORE_BACKEND"] == "docker" {
 		return nil, errors.New("this store runs functions as containers, which need an image for each edit: use fnstore deploy, or a store with --backend process")
 	}
+	s.follow(vars)
 	d := &devSession{set: s, name: name, own: vars["FNSTORE_REGISTRY"], client: c}
 	fn, file, err := d.function()
 	if err != nil {

@@ -34,9 +34,11 @@ func (st *store) startGateway(written *logs.Store) error {
 	if err != nil {
 		return err
 	}
-	public, err := st.ingress.Listen()
-	if err != nil {
-		return err
+	public := st.public
+	if public == nil {
+		if public, err = st.ingress.Listen(); err != nil {
+			return err
+		}
 	}
 	internal, err := listen(0)
 	if err != nil {

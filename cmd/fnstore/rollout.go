@@ -32,6 +32,7 @@ func (cmd deployCmd) Run(ctx context.Context, s *settings, out io.Writer) error 
 	if err := s.readState(); err != nil {
 		return err
 	}
+	s.follow(vars)
 	own := vars["FNSTORE_REGISTRY"]
 	file, err := s.stackFile(own)
 	if err != nil {

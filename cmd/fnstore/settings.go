@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"fnstore/runtime/ingress"
 	"fnstore/runtime/stackfile"
@@ -71,10 +73,14 @@ const (
 
 // stackFile reads the stack file. FNSTORE_REGISTRY means this store's own
 // registry unless the environment says otherwise and no flag names the store.
+// FNSTORE_GATEWAY_PORT is the port of this store's gateway, however it was set.
 func (s *settings) stackFile(registry string) (*stackfile.File, error) {
 	return stackfile.Parse(s.Stack, func(name string) (string, bool) {
 		if name == "FNSTORE_REGISTRY" && s.stateFlag && registry != "" {
 			return registry, true
+		}
+		if name == "FNSTORE_GATEWAY_PORT" && s.GatewayPort != 0 {
+			return strconv.Itoa(s.GatewayPort), true
 		}
 		if v, ok := os.LookupEnv(name); ok {
 			return v, true
@@ -84,6 +90,17 @@ func (s *settings) stackFile(registry string) (*stackfile.File, error) {
 		}
 		return "", false
 	})
+}
+
+// follow takes the gateway's port from the variables of a store that runs.
+func (s *settings) follow(vars map[string]string) {
+	u, err := url.Parse(vars["OPENFAAS_URL"])
+	if err != nil {
+		return
+	}
+	if port, err := strconv.Atoi(u.Port()); err == nil {
+		s.GatewayPort = port
+	}
 }
 
 // elsewhere is where the state goes when it cannot be where it was asked for.

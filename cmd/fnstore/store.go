@@ -54,6 +54,7 @@ type store struct {
 	rotator      rotator
 	ingress      *ingress.Ingress                  // of the gateway
 	gatewayURL   string                            // for clients
+	public       net.Listener                      // of the gateway, when functions had to know its port early
 	internalURL  string                            // for the store itself
 	delivery     atomic.Pointer[delivery.Delivery] // nil until it starts
 	bodies       queue.Bodies                      // of long messages; nil: they stay in their rows
@@ -80,6 +81,15 @@ func (st *store) stop(ctx context.Context) {
 func (st *store) start(ctx context.Context) (err error) {
 	if st.ingress, err = st.set.ingress(); err != nil {
 		return err
+	}
+	if st.set.GatewayPort == 0 { // functions are told the port before anything is served there
+		if st.public, err = st.ingress.Listen(); err != nil {
+			return err
+		}
+		st.onStop(func(context.Context) { _ = st.public.Close() })
+		if a, ok := st.public.Addr().(*net.TCPAddr); ok {
+			st.set.GatewayPort = a.Port
+		}
 	}
 	st.creds = credentials{st.set.path("credentials")}
 	if st.vault, err = secrets.Open(st.set.path("secrets")); err != nil {

@@ -66,6 +66,15 @@ func (p project) store(args ...string) string {
 	return p.run("bin/fnstore", append(args, "--state", filepath.Join(p.dir, "compose/data"))...)
 }
 
+// chain calls a function that calls others through the gateway, from a container.
+func (p project) chain(id string) {
+	p.t.Helper()
+	p.until("a chain ends", func() bool {
+		out, err := p.try("sh", "-c", `echo '{"id":"`+id+`","values":[21.5,22,20]}' | bin/fnstore invoke chain --state compose/data`)
+		return err == nil && strings.Contains(out, `"count":3`)
+	})
+}
+
 func (p project) until(what string, done func() bool) {
 	p.t.Helper()
 	for end := time.Now().Add(time.Minute); !done(); time.Sleep(100 * time.Millisecond) {
@@ -110,6 +119,11 @@ func TestCompose_FromUpToDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.run("sh", "scripts/compose.sh", "credentials")
+	for _, path := range []string{"secrets/compose", "secrets/compose/fnstore.env"} {
+		if info, err := os.Stat(filepath.Join(p.dir, path)); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s is open to others: %v, %v", path, info.Mode(), err)
+		}
+	}
 	if out := p.run("sh", "-c", "FNSTORE_DATA=/x docker-compose --env-file compose/images.env -f compose/docker-compose.yaml config -q"); out != "" {
 		t.Errorf("docker-compose says: %s", out)
 	}
@@ -138,6 +152,7 @@ func TestCompose_FromUpToDown(t *testing.T) {
 		out, err := p.try("bin/fnstore", "logs", "hello", "--state", filepath.Join(p.dir, "compose/data"))
 		return err == nil && strings.Contains(out, id)
 	})
+	p.chain("m-1")
 	confined(t)
 	p.until("Prometheus has what functions in containers count, and knows Alertmanager", func() bool {
 		return answers("http://127.0.0.1:9090/api/v1/query?query=http_requests_total", `"function":"hello"`) &&
@@ -149,8 +164,13 @@ func TestCompose_FromUpToDown(t *testing.T) {
 	if after := machineHas(t); after != before {
 		t.Errorf("before:\n%s\nafter:\n%s", before, after)
 	}
-	// The data is still there for the next start.
+	// The data is still there for the next start, at other ports.
+	p.env = append(p.env, "FNSTORE_GATEWAY_PORT=8090", "POSTGRES_PORT=5543")
 	p.run("make", "up-docker")
+	p.chain("m-2")
+	if said := p.run("make", "pin"); !strings.Contains(said, "it stays as it is") {
+		t.Errorf("pin, without a registry: %s", said)
+	}
 	if out := p.store("s3", "ls", "uploads"); !strings.Contains(out, "photo.jpg") {
 		t.Errorf("the photo is gone: %s", out)
 	}

@@ -34,6 +34,8 @@ func TestStore_AStoreWhoseFunctionsAreContainers(t *testing.T) {
 	}{
 		{"limits", limits},
 		{"its services are reached", services},
+		{"functions call one another", chained},
+		{"what limits decided is counted", counted},
 		{"it sleeps and wakes", sleeps},
 		{"a killed container is replaced", killed},
 		{"an update loses no call", updated},
@@ -105,6 +107,42 @@ func services(s shop) {
 		out, _ := s.Command("s3", "ls", "thumbnails").Output()
 		return bytes.Count(out, []byte("photo.jpg")) == 3
 	})
+}
+
+// chained has a function call others through the gateway, of which a container
+// knows another address.
+func chained(s shop) {
+	cmd := s.Command("invoke", "chain")
+	cmd.Stdin = strings.NewReader(`{"id":"m-1","values":[21.5,22,20]}`)
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), `"count":3`) {
+		s.t.Errorf("%v %s", err, out)
+	}
+}
+
+// counted finds what a container counted of its limits in the store's metrics.
+func counted(s shop) {
+	secret, err := os.ReadFile(filepath.Join(s.State, "secrets", "auth-admin"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	res, err := http.Post(s.URL+"/function/auth/token", "application/json", strings.NewReader(fmt.Sprintf(`{"email":"admin@localhost","password":%q}`, secret)))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		s.t.Fatal(res.Status)
+	}
+	if res, err = http.Get(s.Env["FNSTORE_METRICS_URL"]); err != nil {
+		s.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	for _, want := range []string{`fnstore_limit_decisions_total{decision="allowed",function="auth",policy="login"`, `fnstore_limit_degraded{function="auth",policy="login"`} {
+		if err != nil || !strings.Contains(string(text), want) {
+			s.t.Errorf("the metrics have no %s (%v)", want, err)
+		}
+	}
 }
 
 // asleep takes a function to zero and waits until only the container is there

@@ -20,6 +20,7 @@ import (
 // tells of a dead letter.
 // Seed: R47, R82
 func TestCallbacks_OfAStore(t *testing.T) {
+	fits(t)
 	type told struct {
 		path, body string
 		header     http.Header

@@ -67,6 +67,7 @@ func execute(t *testing.T, url string, statements ...string) {
 // The worked examples of the README: a schedule, a table and a topic. Seed rows
 // 14, 15, 17, 40, 71.
 func TestEvents_ScheduleTableTopic(t *testing.T) {
+	fits(t)
 	execute(t, shared.Postgres, `create schema shop`, `create table shop.orders (id int primary key, total int)`)
 	greeter(t, "on-time", map[string]string{"topic": "cron-function", "schedule": "@every 1s", "fnstore.cron.path": "/tick"})
 	greeter(t, "on-rows", map[string]string{"fnstore.postgres.watch": "shop.orders:INSERT|REMOVE"})
@@ -174,6 +175,7 @@ func beside(t *testing.T, state, postgres string, env ...string) *os.Process {
 // Connectors and delivery alone, beside a gateway that is not theirs: here the
 // store's, with a queue in another database.
 func TestEvents_BesideAnotherGateway(t *testing.T) {
+	fits(t)
 	queued := database(t)
 	greeter(t, "far", map[string]string{"topic": "distant"})
 	beside(t, stateBeside(t), queued)

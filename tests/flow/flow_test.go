@@ -19,19 +19,41 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"fnstore/kit/queue"
+	"fnstore/tests/docker/engine"
 	"fnstore/tests/storetest"
 )
 
 // shared is the store that the tests use which leave it as they found it.
 var shared *storetest.Store
 
+// machine is the engine of the containers, nil where functions are processes.
+var machine *engine.Engine
+
 func TestMain(m *testing.M) {
-	os.Exit(run(m))
+	switch {
+	case storetest.Elsewhere():
+		os.Exit(run(m, storetest.Reach))
+	case storetest.Backend() != "docker":
+		os.Exit(run(m, func() (*storetest.Store, error) { return storetest.Open() }))
+	}
+	os.Exit(engine.Apart(func() int {
+		var err error
+		if machine, err = engine.Start(engine.Dir()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer machine.Stop()
+		if err := os.Setenv("DOCKER_HOST", machine.Host); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return run(m, func() (*storetest.Store, error) { return storetest.Open() })
+	}))
 }
 
-func run(m *testing.M) int {
+func run(m *testing.M, open func() (*storetest.Store, error)) int {
 	var err error
-	if shared, err = storetest.Open(); err != nil {
+	if shared, err = open(); err != nil {
 		fmt.Fprintln(os.Stderr, "the store does not start:", err)
 		return 1
 	}

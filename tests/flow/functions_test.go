@@ -12,6 +12,7 @@ import (
 // that it has subscribed to; maintenance finds what both have declared.
 // Seed: R15, R17, R71
 func TestFunctions_OfEvents(t *testing.T) {
+	fits(t)
 	invoke := func(body string, args ...string) string {
 		t.Helper()
 		cmd := shared.Command(append([]string{"invoke"}, args...)...)

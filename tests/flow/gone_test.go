@@ -13,6 +13,7 @@ import (
 // rollback unpacks it again; when that has gone too, it says so and what is
 // deployed serves on.
 func TestGone_RollbackToWhatIsNotThere(t *testing.T) {
+	fits(t)
 	dir := project(t)
 	must(t, dir, "", []string{"new", "gone"})
 	must(t, dir, "", []string{"deploy", "gone"}, "gone serves")

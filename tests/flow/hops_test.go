@@ -14,6 +14,7 @@ import (
 // What a function writes says how many functions have followed one another, and
 // too many of them end: the object is stored and calls nobody.
 func TestHops_ALoopOfFunctionsEnds(t *testing.T) {
+	fits(t)
 	put := func(key string, hops int) (id string) {
 		t.Helper()
 		id = queue.CallID()

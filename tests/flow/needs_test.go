@@ -80,6 +80,7 @@ func put(t *testing.T, c *minio.Client, bucket, key, callID string) error {
 // all that it needs when the gateway has accepted it; removed, it has nothing
 // left but its data.
 func TestNeeds_FollowWhatIsDeployed(t *testing.T) {
+	fits(t)
 	const name = "ledger"
 	image := withSQL(t, name)
 	all := []string{"event-key", "ledger-pg", "ledger-redis", "ledger-s3"}
@@ -208,6 +209,7 @@ func TestNeeds_FollowWhatIsDeployed(t *testing.T) {
 
 // Bad SQL in an image refuses the deployment, in words for whoever wrote it.
 func TestNeeds_BadSQLIsRefused(t *testing.T) {
+	fits(t)
 	dir := project(t)
 	must(t, dir, "", []string{"new", "broken"}, "is made")
 	save(t, filepath.Join(dir, "functions", "broken", "grants.sql"), "grant select on queue.message to :role;\n")
@@ -227,6 +229,7 @@ func TestNeeds_BadSQLIsRefused(t *testing.T) {
 // A store that was killed comes back with what its functions have, and the same
 // passwords; what vanished with it is made again before a request is served.
 func TestNeeds_AfterAKill(t *testing.T) {
+	fits(t)
 	s := storetest.Start(t)
 	body := `{"service":"keeper","image":"` + s.Env["FNSTORE_REGISTRY"] + `/fnstore/hello:dev","secrets":["keeper-pg","keeper-redis"],
 		"annotations":{"fnstore.s3.watch":"keeper-in","fnstore.s3.write":"keeper-out","fnstore.sends":"hello"}}`

@@ -12,6 +12,7 @@ import (
 // A function's answer is published where its header says so: by the gateway before
 // the client has it, and by delivery with the message's end. Seed rows 17, 71.
 func TestPublish_AnAnswersHeader(t *testing.T) {
+	fits(t)
 	dir := project(t)
 	must(t, dir, "", []string{"new", "teller"}, "functions/teller is made")
 	t.Cleanup(func() { _, _ = fnstore(t, dir, "", "remove", "teller") })

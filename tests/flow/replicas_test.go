@@ -17,6 +17,7 @@ import (
 // processes, of which one is killed and the other stands still for longer than a
 // lease: no change is missed, and none counts twice. CHAOS=full: 10,000 changes.
 func TestEvents_ReplicasKilledAndStopped(t *testing.T) {
+	fits(t)
 	people := 500
 	if os.Getenv("CHAOS") == "full" {
 		people = 5000

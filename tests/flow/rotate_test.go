@@ -25,6 +25,7 @@ import (
 //
 // Seed: R87
 func TestRotate_WhileCallsRun(t *testing.T) {
+	fits(t)
 	s := shared
 	var done atomic.Bool
 	var calls, photos atomic.Int64

@@ -63,6 +63,7 @@ func sleeping(t *testing.T, name string) {
 //
 // Seed: R1, R25
 func TestScale_ABurstIsServedAndThenNothingRuns(t *testing.T) {
+	fits(t)
 	greeter(t, "burst", map[string]string{
 		"fnstore.scale.zero-duration": "1s", "fnstore.scale.down-delay": "1s", "fnstore.scale.target": "10", "fnstore.scale.max": "3"})
 	for range 2 {
@@ -102,6 +103,7 @@ func TestScale_ABurstIsServedAndThenNothingRuns(t *testing.T) {
 //
 // Seed: R21
 func TestScale_AFunctionIsKeptWarm(t *testing.T) {
+	fits(t)
 	greeter(t, "warm", map[string]string{"fnstore.scale.zero": "false", "fnstore.scale.min": "1", "fnstore.scale.down-delay": "1s"})
 	greeter(t, "cold", map[string]string{"fnstore.scale.zero-duration": "1s", "fnstore.scale.down-delay": "1s"})
 	for _, name := range []string{"warm", "cold"} {
@@ -127,6 +129,7 @@ func TestScale_AFunctionIsKeptWarm(t *testing.T) {
 //
 // Seed: R89
 func TestScale_NoContainerIsInvolved(t *testing.T) {
+	fits(t)
 	if code, _ := post(t, shared, "/function/hello", ""); code != http.StatusOK {
 		t.Fatalf("hello: %d", code)
 	}

@@ -10,6 +10,7 @@ import (
 // A secret's value goes in by standard input or a file, as it is, and never
 // comes out.
 func TestSecrets_ByCommand(t *testing.T) {
+	fits(t)
 	dir := t.TempDir()
 	kept := func() string {
 		t.Helper()

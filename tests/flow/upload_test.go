@@ -36,6 +36,7 @@ func near(a, b color.Color) bool {
 //
 // Seed: R1, R2, R14, R35, B11, B32, B36
 func TestUpload_APhotoBecomesThreeThumbnails(t *testing.T) {
+	fits(t)
 	const key = "trip to Köln/my photo é+.jpg"
 	id := upload(t, shared, key, phototest.Phone(1200, 900, 6))
 	if p := await(t, shared, id); p.State != queue.Succeeded || p.Attempts != 1 {
@@ -65,6 +66,7 @@ func TestUpload_APhotoBecomesThreeThumbnails(t *testing.T) {
 
 // Seed: B30, B31
 func TestUpload_OtherFormats(t *testing.T) {
+	fits(t)
 	glass := phototest.PNG(phototest.Glass(500, 300))
 	id := upload(t, shared, "glass.png", glass)
 	if p := await(t, shared, id); p.State != queue.Succeeded {
@@ -101,6 +103,7 @@ func TestUpload_OtherFormats(t *testing.T) {
 //
 // Seed: B34
 func TestUpload_WhatIsNoPhotoIsRefused(t *testing.T) {
+	fits(t)
 	photo := phototest.Phone(640, 480, 1)
 	for key, c := range map[string]struct {
 		body []byte
@@ -141,6 +144,7 @@ func TestUpload_WhatIsNoPhotoIsRefused(t *testing.T) {
 //
 // Seed: B38
 func TestUpload_UploadingAgain(t *testing.T) {
+	fits(t)
 	first, second := phototest.Phone(400, 300, 1), phototest.JPEG(phototest.Scene(400, 300))
 	for i, body := range [][]byte{first, first, second} {
 		if p := await(t, shared, upload(t, shared, "again.jpg", body)); p.State != queue.Succeeded {

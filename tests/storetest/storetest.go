@@ -123,9 +123,8 @@ func folder() (string, error) {
 	return dir, os.Chmod(tmp, 0o1777)
 }
 
-// environment is ours without any setting of another store.
-func environment(dir string, more []string) []string {
-	var env []string
+// withoutStore is our environment without any setting of a store.
+func withoutStore() (env []string) {
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
 		switch {
@@ -135,9 +134,17 @@ func environment(dir string, more []string) []string {
 		}
 		env = append(env, v)
 	}
-	env = append(env, "TMPDIR="+filepath.Join(dir, "tmp"), "FNSTORE_STATE="+filepath.Join(dir, "state"))
+	return env
+}
+
+// environment is that of a store in dir.
+func environment(dir string, more []string) []string {
+	env := append(withoutStore(), "TMPDIR="+filepath.Join(dir, "tmp"), "FNSTORE_STATE="+filepath.Join(dir, "state"))
 	for _, port := range []string{"GATEWAY", "METRICS", "INTAKE", "REGISTRY", "S3"} {
 		env = append(env, "FNSTORE_"+port+"_PORT=0")
+	}
+	if b := Backend(); b != "" {
+		env = append(env, "FNSTORE_BACKEND="+b)
 	}
 	return append(env, more...)
 }
@@ -266,6 +273,9 @@ func (s *Store) Down() error {
 
 // Close takes the store down, removes all that is its own and says what stayed.
 func (s *Store) Close() error {
+	if s.State == "" {
+		return os.RemoveAll(s.dir)
+	}
 	var err error
 	if _, none := os.Stat(s.Bin); none == nil {
 		err = s.Down()
@@ -277,6 +287,9 @@ func (s *Store) Close() error {
 
 // Logs is the end of what the store printed and logged, for a test that failed.
 func (s *Store) Logs() string {
+	if s.State == "" {
+		return "--- the gateway was not started by this test, and its log is its own\n"
+	}
 	var b strings.Builder
 	for _, at := range []string{s.printed(), filepath.Join(s.State, "fnstore.log")} {
 		fmt.Fprintf(&b, "--- %s\n%s\n", filepath.Base(at), tail(at))

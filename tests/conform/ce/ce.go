@@ -30,6 +30,9 @@ type Gateway struct {
 	waiting chan call
 }
 
+// info is what the gateway says of itself.
+const info = `{"provider":{"provider":"stand-in-ce","version":{"sha":"0","release":"0"},"orchestration":"containerd"},"version":{"sha":"0","release":"0"},"arch":"x86_64"}`
+
 type call struct {
 	path   string
 	header http.Header
@@ -64,7 +67,11 @@ func New(ctx context.Context, base *url.URL, user, password string) *Gateway {
 		}
 		proxy.ServeHTTP(w, r)
 	}
-	for _, path := range []string{"/system/functions", "/system/function/", "/system/info", "/system/namespaces"} {
+	g.mux.HandleFunc("/system/info", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, info)
+	})
+	for _, path := range []string{"/system/functions", "/system/function/", "/system/namespaces"} {
 		g.mux.HandleFunc(path, system)
 	}
 	g.mux.HandleFunc("/healthz", func(http.ResponseWriter, *http.Request) {})
