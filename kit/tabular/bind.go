@@ -40,6 +40,9 @@ type Binding struct {
 	slots   []int // of the members of a JSON object, by target; -1: none
 	scratch []byte
 	ignored []string
+	whole   bool     // see BindWhole
+	names   []string // CSV: of the columns, as JSON with a colon
+	object  []byte
 }
 
 // target is a column that gets a value.
@@ -132,6 +135,9 @@ func (b *Binding) ignore(name string) {
 
 // Columns are the table's columns that get values, in the order of Append.
 func (b *Binding) Columns() []string {
+	if b.whole {
+		return []string{"line", "data"}
+	}
 	names := make([]string, len(b.targets))
 	for i, t := range b.targets {
 		names[i] = t.Name
@@ -148,7 +154,9 @@ func (b *Binding) Ignored() []string { return b.ignored }
 func (b *Binding) Append(dst []byte, row *Row) ([]byte, error) {
 	var out []byte
 	var bad *RowError
-	if row.from.format == CSV {
+	if b.whole {
+		out, bad = b.appendWhole(dst, row)
+	} else if row.from.format == CSV {
 		out, bad = b.appendCSV(dst, row)
 	} else {
 		out, bad = b.appendJSON(dst, row)
