@@ -3,9 +3,9 @@ package function
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 
 	"fnstore/kit/fault"
 	"fnstore/kit/pg"
@@ -43,34 +43,39 @@ func (a *api) tables(w http.ResponseWriter, r *http.Request) error {
 }
 
 // rows gives some rows of a table, as Postgres finds them, for a look whether
-// they are what one expects.
+// they are what one expects. Each other member of the query is a column with the
+// value that it has to have, as text.
 func (a *api) rows(w http.ResponseWriter, r *http.Request) error {
-	size, file, err := page(r, "file_id")
+	q := r.URL.Query()
+	size, err := limit(q)
 	if err != nil {
 		return err
 	}
 	name := r.PathValue("table")
-	none := fault.New(fault.NotFound, "table_not_found", "there is no such table, or this function may not read it")
 	if !kept(name) {
-		return none
+		return noTable()
 	}
-	var there, hasFile bool
-	err = a.db.QueryRow(r.Context(), `select count(*) > 0, coalesce(bool_or(exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'file_id' and not a.attisdropped)), false)
-		from pg_class c where c.relnamespace = current_schema()::regnamespace and c.relname = $1 and c.relkind in ('r', 'p') and has_table_privilege(c.oid, 'select')`, name).Scan(&there, &hasFile)
+	columns, err := pg.All[struct{ Name string }](r.Context(), a.db, `select a.attname as name from pg_class c join pg_attribute a on a.attrelid = c.oid
+		where c.relnamespace = current_schema()::regnamespace and c.relname = $1 and c.relkind in ('r', 'p') and has_table_privilege(c.oid, 'select')
+		and a.attnum > 0 and not a.attisdropped limit 2000`, name)
 	switch {
-	case err != nil && !there:
+	case err != nil:
 		return pg.Fault(err)
-	case !there:
-		return none
-	case file != "" && !hasFile:
-		return badQuery("the table has no column file_id")
+	case len(columns) == 0:
+		return noTable()
 	}
-	where := ""
-	args := []any{size}
-	if file != "" {
-		where, args = ` where file_id = $2`, append(args, file)
+	where, args := "true", []any{size}
+	for member, values := range q {
+		if member == "limit" {
+			continue
+		}
+		if !slices.ContainsFunc(columns, func(c struct{ Name string }) bool { return c.Name == member }) || len(values) != 1 || !kept(values[0]) {
+			return badQuery("the query may have limit and columns of the table, once each")
+		}
+		args = append(args, values[0])
+		where += ` and ` + quote(member) + `::text = $` + strconv.Itoa(len(args))
 	}
-	list, err := pg.All[struct{ Row json.RawMessage }](r.Context(), a.db, `select to_jsonb(t) as row from `+quote(name)+` t`+where+` limit $1`, args...)
+	list, err := pg.All[struct{ Row json.RawMessage }](r.Context(), a.db, `select to_jsonb(t) as row from `+quote(name)+` t where `+where+` limit $1`, args...)
 	if err != nil {
 		return pg.Fault(err)
 	}
@@ -81,16 +86,24 @@ func (a *api) rows(w http.ResponseWriter, r *http.Request) error {
 	return wire.JSON(w, http.StatusOK, map[string]any{"rows": answer})
 }
 
+func noTable() error {
+	return fault.New(fault.NotFound, "table_not_found", "there is no such table, or this function may not read it")
+}
+
 // rejects lists the rows of a file that could not be used, in its order.
 func (a *api) rejects(w http.ResponseWriter, r *http.Request) error {
-	size, after, err := page(r, "after")
+	q := r.URL.Query()
+	size, err := limit(q)
 	if err != nil {
 		return err
 	}
 	from := int64(0)
-	if after != "" {
-		if from, err = strconv.ParseInt(after, 10, 64); err != nil {
-			return badQuery("after is the row of the last reject of an earlier page")
+	for member, values := range q {
+		if member == "limit" {
+			continue
+		}
+		if from, err = strconv.ParseInt(values[0], 10, 64); err != nil || member != "after" || len(values) != 1 {
+			return badQuery("the query may have limit and after, the row of the last reject of an earlier page")
 		}
 	}
 	if !kept(r.PathValue("file")) {
@@ -113,21 +126,16 @@ func (a *api) rejects(w http.ResponseWriter, r *http.Request) error {
 	return wire.JSON(w, http.StatusOK, map[string]any{"rejects": list})
 }
 
-// page reads limit and one more member of the query.
-func page(r *http.Request, other string) (size int64, value string, err error) {
-	q := r.URL.Query()
-	for name, values := range q {
-		if !slices.Contains([]string{"limit", other}, name) || len(values) != 1 || !kept(values[0]) {
-			return 0, "", badQuery("the query may have, once each: " + strings.Join([]string{"limit", other}, ", "))
-		}
+// limit is the member of the query that says how much is wanted.
+func limit(q url.Values) (int64, error) {
+	if !q.Has("limit") {
+		return defaultPage, nil
 	}
-	size = defaultPage
-	if s := q.Get("limit"); s != "" {
-		if size, err = strconv.ParseInt(s, 10, 32); err != nil || size < 1 || size > maxPage {
-			return 0, "", badQuery("limit is a number from 1 to 100")
-		}
+	n, err := strconv.ParseInt(q.Get("limit"), 10, 32)
+	if err != nil || n < 1 || n > maxPage || len(q["limit"]) != 1 {
+		return 0, badQuery("limit is a number from 1 to 100")
 	}
-	return size, q.Get(other), nil
+	return n, nil
 }
 
 func badQuery(sentence string) error {
