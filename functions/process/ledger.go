@@ -118,12 +118,16 @@ func (a *api) settle(ctx context.Context, f *file, r result, took time.Duration,
 		status, why = "replaced", nil
 	case p.Code == errLost.Code:
 		log.Warn("file taken over by another process")
-		return fault.New(fault.Conflict, p.Code, "%s", p.Detail).After(time.Second)
+		lost := *errLost
+		lost.Kind = fault.Conflict // asks for time, and spends no attempt
+		return lost.After(time.Second)
 	case p.Kind.Retriable() && f.Attempts < a.attempts:
 		status = "failed"
 	case p.Kind.Retriable():
 		reason = fmt.Sprintf("%s, at each of %d attempts", p.Detail, f.Attempts)
-		why = fault.New(fault.Unprocessable, p.Code, "%s", reason).Because(why)
+		last := *p // the same words, and not again
+		last.Kind, last.Detail = fault.Unprocessable, reason
+		why = &last
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()

@@ -61,6 +61,20 @@ func one[T any](t *testing.T, db *pgx.Conn, sql string, args ...any) (v T) {
 	return v
 }
 
+// peak is the most memory that a process had, in KiB.
+func peak(t *testing.T, pid int) (kib int) {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		t.Fatal(err)
+	}
+	return kib
+}
+
 func database(t *testing.T) *pgx.Conn {
 	t.Helper()
 	db, err := pgx.Connect(t.Context(), shared.Postgres)
@@ -75,7 +89,7 @@ func database(t *testing.T) *pgx.Conn {
 // under two keys are two files, a table that is locked and a process that is
 // killed in the middle of a file lose and double nothing, and the same event
 // again does nothing.
-// Seed: R36, R37, R40, R45, R50, B39, B40, B42, B46
+// Seed: R36, R37, R40, R45, R50, B39, B40, B42, B45, B46
 func TestPipeline_FilesBecomeRowsOnce(t *testing.T) {
 	db := database(t)
 	var csv, ndjson, array strings.Builder
@@ -162,6 +176,19 @@ func TestPipeline_FilesBecomeRowsOnce(t *testing.T) {
 	}
 	if f[0].Fence < 2 {
 		t.Errorf("the kill came too late to mean anything: %+v", f)
+	}
+
+	// A file that is one line. Neither needs more memory than a small one.
+	drop(t, "readings/flow/line.csv", "text/csv", append([]byte("sensor,at\n"), bytes.Repeat([]byte("x"), 100<<20)...))
+	if f := ledgers(t, db, "readings/flow/line.csv", "dead"); f[0].Code != "row_too_long" {
+		t.Errorf("%+v", f)
+	}
+	for _, pid := range processes(t, shared, "process") {
+		if peak := peak(t, pid); peak > 64<<10 {
+			t.Errorf("process had %d KiB at its peak", peak)
+		} else {
+			t.Logf("peak memory %d KiB", peak)
+		}
 	}
 
 	// The same event again.
