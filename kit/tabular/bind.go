@@ -2,7 +2,6 @@ package tabular
 
 import (
 	"fmt"
-	"math"
 	"strings"
 
 	"fnstore/kit/fault"
@@ -43,6 +42,7 @@ type Binding struct {
 	whole   bool     // see BindWhole
 	names   []string // CSV: of the columns, as JSON with a colon
 	object  []byte
+	last    int // number of the last field of CSV that is needed
 }
 
 // target is a column that gets a value.
@@ -91,6 +91,9 @@ func Bind(table Table, columns []string) (*Binding, error) {
 		}
 	}
 	b.slots = make([]int, len(b.targets))
+	for _, t := range b.targets {
+		b.last = max(b.last, t.from)
+	}
 	return b, nil
 }
 
@@ -169,7 +172,7 @@ func (b *Binding) Append(dst []byte, row *Row) ([]byte, error) {
 }
 
 func (b *Binding) appendCSV(dst []byte, row *Row) ([]byte, *RowError) {
-	if len(row.values) <= b.most() {
+	if row.from.columns == nil && len(row.values) != len(b.targets) || len(row.values) <= b.last {
 		return dst, &RowError{Line: row.Line, Column: 1, Code: "field_count", Detail: fieldCount(len(row.values), len(b.targets))}
 	}
 	for k := range b.targets {
@@ -197,15 +200,6 @@ func (b *Binding) appendCSV(dst []byte, row *Row) ([]byte, *RowError) {
 		}
 	}
 	return dst, nil
-}
-
-// most is the number of the last field that is needed.
-func (b *Binding) most() (n int) {
-	n = math.MinInt
-	for k := range b.targets {
-		n = max(n, b.targets[k].from)
-	}
-	return n
 }
 
 func fieldCount(got, want int) string {

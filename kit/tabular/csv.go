@@ -27,6 +27,7 @@ func openCSV(r *Reader, sample []byte, whole bool, _ Format, headless bool) (row
 	}
 	c := &records{r: r, csv: csv.NewReader(r.buf), began: r.in.n - int64(r.buf.Buffered())}
 	c.csv.Comma, c.csv.ReuseRecord = delimiterOf(sample, whole), true
+	r.in.wide = &wide{delimiter: []byte(string(c.csv.Comma)), most: r.limits.Columns, last: bytes.Clone(sample)}
 	head, err := c.read()
 	switch bad := (*RowError)(nil); {
 	case err == io.EOF:
@@ -35,8 +36,6 @@ func openCSV(r *Reader, sample []byte, whole bool, _ Format, headless bool) (row
 		return nil, badHeader("line %d, column %d: %s", bad.Line, bad.Column, bad.Detail)
 	case err != nil:
 		return nil, err
-	case len(head) > r.limits.Columns:
-		return nil, tooManyColumns(r.limits.Columns)
 	case headless:
 		c.first = append(c.first, head...)
 		return c, nil
@@ -97,7 +96,12 @@ func (c *records) read() ([]string, error) {
 	offset := c.csv.InputOffset()
 	most := int64(c.r.limits.RowBytes)
 	c.r.in.until = c.began + offset + most + bufferBytes
+	c.r.in.wide.row(c.began + offset)
+	c.r.in.ended = false // Open may have looked as far as the end
 	row, err := c.csv.Read()
+	if len(row) > c.r.limits.Columns {
+		return nil, tooManyColumns(c.r.limits.Columns)
+	}
 	if err == nil && c.csv.InputOffset()-offset <= most {
 		return row, nil
 	}

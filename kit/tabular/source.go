@@ -38,6 +38,7 @@ type plain struct {
 	limits Limits
 	n      int64
 	until  int64 // offset beyond which no row may reach; 0: none
+	wide   *wide // of CSV
 	ended  bool  // the end of the file was handed out
 	err    error
 }
@@ -63,6 +64,9 @@ func (p *plain) Read(b []byte) (int, error) {
 	case p.packed && p.n > ratioFrom && p.n/p.limits.Ratio > p.src.n:
 		p.err = fault.New(fault.TooLarge, "compression_ratio", "the file grows to more than %d times its size", p.limits.Ratio)
 		return 0, p.err
+	case p.wide != nil && p.wide.piece(p.n-int64(n), b[:n]):
+		p.err = tooManyColumns(p.limits.Columns)
+		return 0, p.err
 	case err == nil:
 		return n, nil
 	}
@@ -80,6 +84,8 @@ func (p *plain) failure(err error) error {
 		return fmt.Errorf("read the file: %w", p.src.err)
 	case err == io.EOF:
 		return err
+	case errors.As(err, new(*fault.Error)):
+		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return truncated("the compressed file is cut short")
 	}
@@ -95,7 +101,7 @@ func badEncoding(format string, args ...any) error {
 }
 
 func tooManyColumns(most int) error {
-	return fault.New(fault.Unprocessable, "too_many_columns", "the file has more than %d columns", most)
+	return fault.New(fault.Unprocessable, "too_many_columns", "a row has more than %d columns", most)
 }
 
 func rowTooLong(line, most int) error {

@@ -31,6 +31,7 @@ var general = map[string]string{
 	"bad_notification_body": "the body is no notification that can be published: …", "bad_subscription": "the subscription cannot be made: …",
 	"bad_message": "the message cannot be put into the queue: …", "bad_notification": "the body is not a notification of an object store: …",
 	"dedup_key_reused":         "the deduplication key was used for a message with another body; use a new key: …",
+	"lease_lost":               "another process took the work over",
 	"image_too_large":          "the image has more pixels, or needs more memory, than is decoded here: …",
 	"image_unfit":              "the image's name or content is not valid: …",
 	"send_not_allowed":         "the annotation `fnstore.sends` does not name the target; add it: …",
@@ -40,6 +41,10 @@ var general = map[string]string{
 	"body_unavailable":         "the message's body cannot be read from where it is kept; it is tried again: …",
 	"callback_address_refused": "the host of the callback leads to an address that is not called: …",
 	"timeout":                  "the call did not end within `fnstore.visibility`; the message is tried again: …",
+	"bad_header":               "the header of a CSV file has a name that cannot be one, or a quote in the wrong place: …",
+	"invalid_encoding":         "the file is not UTF-8: …",
+	"truncated":                "the file ends in the middle of something: …",
+	"unsupported_format":       "the file is neither CSV nor JSON, or is compressed in a way that is not read: …",
 	"unreachable":              "the gateway did not answer; the message is tried again: …",
 }
 

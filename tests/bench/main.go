@@ -45,6 +45,7 @@ var sections = []section{
 	{name: "dev", most: 10 * time.Minute},
 	{name: "api", most: 15 * time.Minute},
 	{name: "queue", most: 20 * time.Minute},
+	{name: "pipeline", most: 20 * time.Minute},
 	{name: "surge", most: 15 * time.Minute},
 	{name: "overload", most: 20 * time.Minute},
 	{name: "hostile", tests: "./runtime/process", args: []string{"-test.run", "Hostile|Isolation|TooMuchMemory|LeavesNothing|EndsItsChildren|CrashLoop"}, most: 10 * time.Minute},
