@@ -119,7 +119,12 @@ func (a *api) message(ctx context.Context, id, body string) (err error) {
 		}
 		return err
 	}
-	done, err := a.load(ctx, f)
+	var done result
+	if f.Attempts > a.attempts { // nobody noted how the earlier ones ended
+		err = fault.New(fault.Unprocessable, "never_ended", "the file was begun %d times, and each time the process ended before it did", a.attempts)
+	} else {
+		done, err = a.load(ctx, f)
+	}
 	took := time.Since(began)
 	log := slog.With("file_id", f.ID, "bucket", f.Bucket, "key", f.Key, "attempt", f.Attempts, "call_id", id, "ms", took.Milliseconds())
 	if err == nil {

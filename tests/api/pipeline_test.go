@@ -189,7 +189,7 @@ func TestPipeline_Stack(t *testing.T) {
 			t.Errorf("%s is watched: %t", key, !want)
 		}
 	}
-	if out.Annotations["fnstore.batch.size"] != "10" || out.Environment["exec_timeout"] != "300s" || out.Annotations["fnstore.s3.read"] != "data" {
+	if out.Annotations["fnstore.batch.size"] != "10" || out.Environment["exec_timeout"] != "300s" || out.Annotations["fnstore.s3.read"] != "data/incoming/" {
 		t.Errorf("%+v", out)
 	}
 }

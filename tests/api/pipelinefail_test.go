@@ -79,6 +79,14 @@ func TestPipeline_FailuresComeAgain(t *testing.T) {
 		}
 	}
 
+	// One that ended the process each time, which nobody could note.
+	killer := p.drop("readings/killer.csv", "text/csv", []byte(readings))
+	p.exec(`update fn_ingest.file set status = 'processing', lease_until = now(), attempts = 3 where file_id = '` + killer + `'`)
+	if f := p.deliver()[killer]; f.Status != 422 || f.Code != "never_ended" {
+		t.Errorf("%+v", f)
+	}
+	p.is(killer, "dead", "never_ended")
+
 	// What was replaced or removed before it was read.
 	first := p.drop("readings/changing.csv", "text/csv", []byte(readings))
 	second := p.drop("readings/changing.csv", "text/csv", []byte(readings+"S4,2026-12-02,4\n"))
@@ -125,7 +133,7 @@ func TestPipeline_FailuresComeAgain(t *testing.T) {
 		callSigned(t, "POST", p.process+"/", body).want(t, body, 400, "bad_batch")
 	}
 	// Seen is done, replaced, dead and in progress.
-	if n := p.count(`select string_agg(status || ' ' || n, ', ' order by status) from (select status, count(*) n from fn_ingest.file group by 1) x`); n != "done 6, replaced 1" {
+	if n := p.count(`select string_agg(status || ' ' || n, ', ' order by status) from (select status, count(*) n from fn_ingest.file group by 1) x`); n != "dead 1, done 6, replaced 1" {
 		t.Errorf("the ledger: %s", n)
 	}
 }

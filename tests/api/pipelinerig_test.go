@@ -45,8 +45,9 @@ func newPipeline(t *testing.T) *pipeline {
 	if err != nil {
 		t.Fatal(err)
 	}
-	behind := httputil.NewSingleHostReverseProxy(&neturl.URL{Scheme: "http", Host: u.Host})
-	behind.Director = func(r *http.Request) { r.URL.Scheme, r.URL.Host = "http", u.Host } // the host is signed
+	behind := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", u.Host, r.In.Host // the host is signed
+	}}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if f := p.broken.Load(); f != nil && (*f)(w, r) {
 			return
