@@ -111,8 +111,10 @@ func (b *Binding) header(columns []string) error {
 		}
 	}
 	var kept []target
+	clear(b.byName)
 	for k, t := range b.targets {
 		if t.from = from[k]; t.from >= 0 {
+			b.byName[fold(t.Name)] = len(kept)
 			kept = append(kept, t)
 		} else if t.NotNull {
 			return fault.New(fault.Unprocessable, "missing_column", "the file has no column %s", t.Name)

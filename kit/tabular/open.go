@@ -128,13 +128,13 @@ func (r *Reader) Next() (*Row, error) {
 
 // decompress tells a compression by its magic bytes.
 func decompress(src *source) (r io.Reader, name string, err error) {
-	buf := bufio.NewReaderSize(src, bufferBytes)
+	buf := bufio.NewReader(src) // Reader's own buffer reads past it
 	magic, err := buf.Peek(4)
 	switch {
 	case err != nil && err != io.EOF:
 		return nil, "", (&plain{src: src}).failure(err)
 	case bytes.HasPrefix(magic, []byte("\x1f\x8b")):
-		z, err := gzip.NewReader(buf)
+		z, err := gzip.NewReader(bufio.NewReaderSize(buf, bufferBytes))
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
@@ -164,13 +164,17 @@ func (f frames) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// foreign are formats that people send in place of a table.
-var foreign = []struct{ magic, name string }{
-	{"PK\x03\x04", "a ZIP file, as .xlsx and .ods are"}, {"\xd0\xcf\x11\xe0", "an old Office file"}, {"%PDF-", "a PDF file"},
-	{"PAR1", "a Parquet file"}, {"Obj\x01", "an Avro file"}, {"ORC", "an ORC file"}, {"ARROW1", "an Arrow file"},
-	{"SQLite format 3\x00", "a SQLite file"}, {"\x89PNG", "an image"}, {"\xff\xd8\xff", "an image"}, {"GIF8", "an image"},
-	{"\x1f\x8b", "compressed twice"}, {"\x28\xb5\x2f\xfd", "compressed twice"}, {"BZh9", "a bzip2 file"}, {"\xfd7zXZ", "an xz file"},
-	{"<?xml", "an XML file"}, {"<!DOCTYPE", "an HTML page"}, {"<html", "an HTML page"},
+// foreign are formats that people send in place of a table. A magic of mere
+// letters may be a column's name too, so with it the file must have a NUL.
+var foreign = []struct {
+	magic, name string
+	letters     bool
+}{
+	{"PK\x03\x04", "a ZIP file, as .xlsx and .ods are", false}, {"\xd0\xcf\x11\xe0", "an old Office file", false}, {"%PDF-", "a PDF file", false},
+	{"PAR1", "a Parquet file", true}, {"Obj\x01", "an Avro file", false}, {"ORC", "an ORC file", true}, {"ARROW1", "an Arrow file", true},
+	{"SQLite format 3\x00", "a SQLite file", false}, {"\x89PNG", "an image", false}, {"\xff\xd8\xff", "an image", false}, {"GIF8", "an image", true},
+	{"\x1f\x8b", "compressed twice", false}, {"\x28\xb5\x2f\xfd", "compressed twice", false}, {"BZh91AY", "a bzip2 file", false}, {"\xfd7zXZ", "an xz file", false},
+	{"<?xml", "an XML file", false}, {"<!DOCTYPE", "an HTML page", false}, {"<html", "an HTML page", false},
 }
 
 // strange refuses what is no text, or text in an encoding that is not read.
@@ -182,7 +186,7 @@ func strange(sample []byte) error {
 		return fault.New(fault.Unprocessable, "empty", "the file is empty")
 	}
 	for _, f := range foreign {
-		if bytes.HasPrefix(sample, []byte(f.magic)) {
+		if bytes.HasPrefix(sample, []byte(f.magic)) && (!f.letters || bytes.IndexByte(sample, 0) >= 0) {
 			return unsupported("the file is %s; CSV and JSON are read, plain or compressed with gzip or zstd", f.name)
 		}
 	}

@@ -69,7 +69,7 @@ type RowError struct {
 	Column int    // in the line, in bytes, from 1
 	Field  string // column of the table, or empty: it is about the whole row
 	Code   string
-	Detail string // a sentence for a person; quotes 40 bytes of a value at most
+	Detail string // a sentence for a person; quotes 40 characters of a value at most
 }
 
 func (e *RowError) Error() string {
