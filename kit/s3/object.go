@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 
@@ -21,6 +22,7 @@ type Info struct {
 	ETag        string // without quotes
 	Size        int64  // bytes
 	ContentType string
+	Modified    time.Time         // when it was put; the zero time if the store does not say
 	Meta        map[string]string // user metadata, keys in lower case without x-amz-meta-
 }
 
@@ -61,6 +63,17 @@ func (o *Object) Bytes(limit int64) ([]byte, error) {
 	return b, nil
 }
 
+// Read gives the object's bytes as they come, for one that is too large for
+// memory. An object that is cut short is the fault Unavailable, s3_unavailable,
+// and never an early io.EOF.
+func (o *Object) Read(p []byte) (int, error) {
+	n, err := o.body.Read(p)
+	if err != nil && err != io.EOF {
+		err = failure("read", o.Bucket, o.Key, err)
+	}
+	return n, err
+}
+
 // Close returns the connection to the pool if the object was read to its end,
 // and closes it otherwise.
 func (o *Object) Close() error { return o.body.Close() }
@@ -94,5 +107,5 @@ func about(bucket, key string, o minio.ObjectInfo) Info {
 	for k, v := range o.UserMetadata {
 		meta[strings.ToLower(k)] = v
 	}
-	return Info{Bucket: bucket, Key: key, ETag: o.ETag, Size: o.Size, ContentType: o.ContentType, Meta: meta}
+	return Info{Bucket: bucket, Key: key, ETag: o.ETag, Size: o.Size, ContentType: o.ContentType, Modified: o.LastModified, Meta: meta}
 }

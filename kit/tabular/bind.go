@@ -39,6 +39,9 @@ type Binding struct {
 	slots   []int // of the members of a JSON object, by target; -1: none
 	scratch []byte
 	ignored []string
+	whole   bool     // see BindWhole
+	names   []string // CSV: of the columns, as JSON with a colon
+	object  []byte
 	last    int // number of the last field of CSV that is needed
 }
 
@@ -137,6 +140,9 @@ func (b *Binding) ignore(name string) {
 
 // Columns are the table's columns that get values, in the order of Append.
 func (b *Binding) Columns() []string {
+	if b.whole {
+		return []string{"line", "data"}
+	}
 	names := make([]string, len(b.targets))
 	for i, t := range b.targets {
 		names[i] = t.Name
@@ -153,7 +159,9 @@ func (b *Binding) Ignored() []string { return b.ignored }
 func (b *Binding) Append(dst []byte, row *Row) ([]byte, error) {
 	var out []byte
 	var bad *RowError
-	if row.from.format == CSV {
+	if b.whole {
+		out, bad = b.appendWhole(dst, row)
+	} else if row.from.format == CSV {
 		out, bad = b.appendCSV(dst, row)
 	} else {
 		out, bad = b.appendJSON(dst, row)

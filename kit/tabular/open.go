@@ -128,13 +128,13 @@ func (r *Reader) Next() (*Row, error) {
 
 // decompress tells a compression by its magic bytes.
 func decompress(src *source) (r io.Reader, name string, err error) {
-	buf := bufio.NewReaderSize(src, bufferBytes)
+	buf := bufio.NewReader(src) // Reader's own buffer reads past it
 	magic, err := buf.Peek(4)
 	switch {
 	case err != nil && err != io.EOF:
 		return nil, "", (&plain{src: src}).failure(err)
 	case bytes.HasPrefix(magic, []byte("\x1f\x8b")):
-		z, err := gzip.NewReader(buf)
+		z, err := gzip.NewReader(bufio.NewReaderSize(buf, bufferBytes))
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}

@@ -59,8 +59,9 @@ func (d *Delivery) callBatch(ctx context.Context, f Function, list []lease.Messa
 		return fill(answers, sent, answer{code: "bad_batch_answer", reason: err.Error()})
 	}
 	for _, i := range sent {
-		if answers[i] = whole; failed[list[i].CallID] {
-			answers[i] = answer{code: "batch_item_failed", reason: "the function named it in batchItemFailures"}
+		answers[i] = whole
+		if f, ok := failed[list[i].CallID]; ok {
+			answers[i] = f.answer()
 		}
 	}
 	return answers
@@ -83,10 +84,36 @@ func alone(a answer, n int) answer {
 	return answer{code: code, reason: fmt.Sprintf("of %d messages in one call: %s", n, reason), header: a.header}
 }
 
+// failure is an item of batchItemFailures. Lambda knows the identifier alone; the
+// other members are ours and say what the function would have answered to a call
+// with this message only, so that it can refuse one for good, and say why.
+type failure struct {
+	Status     int    `json:"status"`     // 400 to 599; without it the message is tried again
+	Code       string `json:"code"`       // as in a problem (RFC 9457)
+	Detail     string `json:"detail"`     // as in a problem
+	RetryAfter int    `json:"retryAfter"` // seconds, as the header Retry-After
+}
+
+func (f failure) answer() answer {
+	a := answer{code: "batch_item_failed", reason: "the function named it in batchItemFailures"}
+	if f.Status < 400 || f.Status > 599 {
+		return a
+	}
+	a.status = f.Status
+	a.body, _ = json.Marshal(wire.Problem{Code: f.Code, Detail: f.Detail}) // strings: cannot fail
+	if f.Code == "" || f.Detail == "" {
+		a.body = []byte(f.Detail)
+	}
+	if f.RetryAfter > 0 {
+		a.header = http.Header{"Retry-After": {strconv.Itoa(f.RetryAfter)}}
+	}
+	return a
+}
+
 // batchFailures reads which messages failed, as Lambda does: no answer, null, {}
 // and an empty list are a success of all; an answer that is no such JSON, an
 // empty id or one that was not sent is a failure of all.
-func batchFailures(body []byte, sent sqsEvent) (map[string]bool, error) {
+func batchFailures(body []byte, sent sqsEvent) (map[string]failure, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, nil
 	}
@@ -94,9 +121,7 @@ func batchFailures(body []byte, sent sqsEvent) (map[string]bool, error) {
 		return nil, fmt.Errorf("the answer to a batch has %d bytes or more", maxAnswer)
 	}
 	var a struct {
-		Failures []struct {
-			ID *string `json:"itemIdentifier"`
-		} `json:"batchItemFailures"`
+		Failures []json.RawMessage `json:"batchItemFailures"`
 	}
 	if err := json.Unmarshal(body, &a); err != nil {
 		return nil, fmt.Errorf("the answer to a batch is no JSON object with batchItemFailures: %w", err)
@@ -105,12 +130,19 @@ func batchFailures(body []byte, sent sqsEvent) (map[string]bool, error) {
 	for _, r := range sent.Records {
 		known[r.MessageID] = true
 	}
-	failed := make(map[string]bool, len(a.Failures))
-	for _, f := range a.Failures {
-		if f.ID == nil || !known[*f.ID] {
+	failed := make(map[string]failure, len(a.Failures))
+	for _, item := range a.Failures {
+		var f struct {
+			ID *string `json:"itemIdentifier"`
+		}
+		if err := json.Unmarshal(item, &f); err != nil || f.ID == nil || !known[*f.ID] {
 			return nil, fmt.Errorf("batchItemFailures names a message that was not in the batch")
 		}
-		failed[*f.ID] = true
+		var ours failure
+		if json.Unmarshal(item, &ours) != nil { // somebody else's members of the same names
+			ours = failure{}
+		}
+		failed[*f.ID] = ours
 	}
 	return failed, nil
 }

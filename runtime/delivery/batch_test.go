@@ -80,6 +80,41 @@ func TestBatch_PartialFailure(t *testing.T) {
 	}
 }
 
+// A function may say of each message what it would have answered to it alone: one
+// is dead at once, with its reason, and one asks for time.
+// Seed: R36, R37
+func TestBatch_ItemsWithAnAnswerOfTheirOwn(t *testing.T) {
+	var mu sync.Mutex
+	seen := map[string]int{}
+	r := open(t, func(w http.ResponseWriter, req *http.Request) {
+		var e event
+		_ = json.NewDecoder(req.Body).Decode(&e)
+		failures := []map[string]any{}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, m := range e.Records {
+			seen[m.Body]++
+			switch {
+			case m.Body == "poison":
+				failures = append(failures, map[string]any{"itemIdentifier": m.MessageID, "status": 422, "code": "bad_header", "detail": "line 1 has no header"})
+			case m.Body == "busy" && seen[m.Body] == 1:
+				failures = append(failures, map[string]any{"itemIdentifier": m.MessageID, "status": 409, "code": "busy", "detail": "at work", "retryAfter": 1})
+			}
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"batchItemFailures": failures})
+	})
+	good, busy := r.enqueue(t, queue.New{Body: []byte("good")}), r.enqueue(t, queue.New{Body: []byte("busy")})
+	poison := r.enqueue(t, queue.New{Body: []byte("poison")})
+	r.batches(t, 10, 0)
+	if p := r.await(t, poison.CallID, queue.Failed); p.Code != "bad_header" || p.Reason != "line 1 has no header" || p.Attempts != 1 {
+		t.Errorf("%+v", p)
+	}
+	r.await(t, good.CallID, queue.Succeeded)
+	if p := r.await(t, busy.CallID, queue.Succeeded); p.Attempts != 1 || seen["busy"] != 2 {
+		t.Errorf("%+v after %d deliveries", p, seen["busy"])
+	}
+}
+
 // A batch that fails as a whole is delivered again one by one, so the one at
 // fault is found.
 func TestBatch_WholeFailure(t *testing.T) {

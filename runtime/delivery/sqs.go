@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -71,6 +72,11 @@ func record(m lease.Message, body []byte) sqsRecord {
 	for _, name := range slices.Sorted(maps.Keys(m.Headers)) {
 		r.MessageAttributes[name] = text(strings.Join(m.Headers[name], ", "))
 	}
+	for name, value := range attributes(m.Headers[headerAttributes]) {
+		if _, taken := r.MessageAttributes[name]; !taken {
+			r.MessageAttributes[name] = value
+		}
+	}
 	if !utf8.Valid(body) {
 		r.Body = base64.StdEncoding.EncodeToString(body)
 		r.MessageAttributes[attributeEncoding] = text("base64")
@@ -78,6 +84,36 @@ func record(m lease.Message, body []byte) sqsRecord {
 	sum := md5.Sum([]byte(r.Body))
 	r.MD5OfBody = hex.EncodeToString(sum[:])
 	return r
+}
+
+// headerAttributes has a JSON object of attributes: those that filters of topics
+// look at, and that a sender gives a message.
+const headerAttributes = "X-Fnstore-Attributes"
+
+// attributes are a message's own, with their types: strings and numbers. Others
+// have no type in SQS and are left out.
+func attributes(header []string) map[string]sqsAttribute {
+	if len(header) != 1 {
+		return nil
+	}
+	var given map[string]any
+	d := json.NewDecoder(strings.NewReader(header[0]))
+	d.UseNumber()
+	if d.Decode(&given) != nil {
+		return nil
+	}
+	list := make(map[string]sqsAttribute, len(given))
+	for name, value := range given {
+		switch v := value.(type) {
+		case string:
+			list[name] = text(v)
+		case json.Number:
+			a := text(v.String())
+			a.DataType = "Number"
+			list[name] = a
+		}
+	}
+	return list
 }
 
 func text(s string) sqsAttribute {

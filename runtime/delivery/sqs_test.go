@@ -29,6 +29,14 @@ func TestRecord_Shape(t *testing.T) {
 			t.Errorf("%s has no %s", raw, want)
 		}
 	}
+	m.Headers["X-Fnstore-Attributes"] = []string{`{"FileSize":12345678901234567890,"ContentType":"text/csv","fnstore.path":"/x","list":[1],"null":null}`}
+	sent := record(m, nil).MessageAttributes
+	if size := sent["FileSize"]; size.DataType != "Number" || size.StringValue != "12345678901234567890" || sent["ContentType"].StringValue != "text/csv" || sent["fnstore.path"].StringValue != "/a?b" {
+		t.Errorf("attributes: %+v", sent)
+	}
+	if _, ok := sent["list"]; ok {
+		t.Errorf("attributes: %+v", sent)
+	}
 	r := record(m, []byte{0xff, 0})
 	if r.Body != "/wA=" || r.MessageAttributes[attributeEncoding].StringValue != "base64" {
 		t.Errorf("of bytes that are no text: %+v", r)
@@ -42,15 +50,16 @@ func TestBatchFailures_Answers(t *testing.T) {
 	sent := sqsEvent{Records: []sqsRecord{{MessageID: "a"}, {MessageID: "b"}}}
 	for body, want := range map[string]string{
 		``: "", ` `: "", `null`: "", `{}`: "", `{"batchItemFailures":[]}`: "", `{"batchItemFailures":null}`: "",
-		`{"batchItemFailures":[{"itemIdentifier":"b"}]}`:   "b",
-		`{"batchItemFailures":[{"itemIdentifier":"c"}]}`:   "all",
-		`{"batchItemFailures":[{"itemIdentifier":""}]}`:    "all",
-		`{"batchItemFailures":[{"itemIdentifier":null}]}`:  "all",
-		`{"batchItemFailures":[{"wrong":"b"}]}`:            "all",
-		`{"batchItemFailures":"b"}`:                        "all",
-		`ok`:                                               "all",
-		`[]`:                                               "all",
-		`{"batchItemFailures":[{"itemIdentifier":"b"}]} x`: "all",
+		`{"batchItemFailures":[{"itemIdentifier":"b"}]}`:                         "b",
+		`{"batchItemFailures":[{"itemIdentifier":"b","status":"x","detail":5}]}`: "b",
+		`{"batchItemFailures":[{"itemIdentifier":"c"}]}`:                         "all",
+		`{"batchItemFailures":[{"itemIdentifier":""}]}`:                          "all",
+		`{"batchItemFailures":[{"itemIdentifier":null}]}`:                        "all",
+		`{"batchItemFailures":[{"wrong":"b"}]}`:                                  "all",
+		`{"batchItemFailures":"b"}`:                                              "all",
+		`ok`:                                                                     "all",
+		`[]`:                                                                     "all",
+		`{"batchItemFailures":[{"itemIdentifier":"b"}]} x`:                       "all",
 	} {
 		failed, err := batchFailures([]byte(body), sent)
 		got := ""

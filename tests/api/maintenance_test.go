@@ -33,6 +33,16 @@ func (r *rig) maintainer(t *testing.T) (string, http.Handler, *s3.Client) {
 	for _, fn := range []string{"maintenance", "user-events", "notify"} {
 		r.provide(provision.Function{Name: fn, Secrets: []string{fn + "-pg"}})
 	}
+	at, client := r.objectStore(t, "reports")
+	r.set("maintenance-s3", at)
+	h, err := maintenance.Open(r.getenv, r.read)
+	return serve(t, h, err), h, client
+}
+
+// objectStore is a real one with these buckets, by its URL and a client with its
+// operator's key.
+func (r *rig) objectStore(t testing.TB, buckets ...string) (url string, client *s3.Client) {
+	t.Helper()
 	sub, err := fs.Sub(objects.Migrations, "migrations")
 	if err != nil {
 		t.Fatal(err)
@@ -50,19 +60,18 @@ func (r *rig) maintainer(t *testing.T) (string, http.Handler, *s3.Client) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	if err := store.MakeBucket(t.Context(), "reports"); err != nil {
-		t.Fatal(err)
+	for _, bucket := range buckets {
+		if err := store.MakeBucket(t.Context(), bucket); err != nil {
+			t.Fatal(err)
+		}
 	}
 	srv := httptest.NewServer(store.Handler())
 	t.Cleanup(srv.Close)
 	at := strings.Replace(srv.URL, "http://", "http://admin:sixteen-bytes-or-more@", 1)
-	r.set("maintenance-s3", at)
-	client, err := s3.Open(at)
-	if err != nil {
+	if client, err = s3.Open(at); err != nil {
 		t.Fatal(err)
 	}
-	h, err := maintenance.Open(r.getenv, r.read)
-	return serve(t, h, err), h, client
+	return at, client
 }
 
 func (r *rig) exec(sql string) {

@@ -31,6 +31,7 @@ var general = map[string]string{
 	"bad_notification_body": "the body is no notification that can be published: …", "bad_subscription": "the subscription cannot be made: …",
 	"bad_message": "the message cannot be put into the queue: …", "bad_notification": "the body is not a notification of an object store: …",
 	"dedup_key_reused":         "the deduplication key was used for a message with another body; use a new key: …",
+	"lease_lost":               "another process took the work over",
 	"image_too_large":          "the image has more pixels, or needs more memory, than is decoded here: …",
 	"image_unfit":              "the image's name or content is not valid: …",
 	"send_not_allowed":         "the annotation `fnstore.sends` does not name the target; add it: …",

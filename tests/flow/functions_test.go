@@ -50,10 +50,12 @@ func TestFunctions_OfEvents(t *testing.T) {
 	}
 }
 
-// until asks again until the answer is yes, for a minute.
-func until(t *testing.T, what string, yes func() bool) {
+// until asks again until the answer is yes, for a minute; every 200 ms where no
+// other time is given.
+func until(t *testing.T, what string, yes func() bool, every ...time.Duration) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !yes(); time.Sleep(200 * time.Millisecond) {
+	every = append(every, 200*time.Millisecond)
+	for end := time.Now().Add(time.Minute); !yes(); time.Sleep(every[0]) {
 		if time.Now().After(end) {
 			t.Fatalf("%s: not within a minute", what)
 		}

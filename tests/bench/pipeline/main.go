@@ -47,7 +47,7 @@ func main() {
 	}
 	size, _ := strconv.Atoi(os.Getenv("PIPELINE_MB"))
 	var set settings
-	flag.IntVar(&set.mb, "mb", cmp.Or(size, 1000), "of the CSV file; PIPELINE_MB says it too")
+	flag.IntVar(&set.mb, "mb", cmp.Or(size, 1000), "of the CSV file, 0 for none; PIPELINE_MB says it too")
 	flag.IntVar(&set.files, "files", 10_000, "small files")
 	flag.IntVar(&set.rounds, "rounds", 2, "interleaved rounds")
 	flag.BoolVar(&set.values, "values", false, "measure pgx.CopyFrom with Go values too")
@@ -79,8 +79,10 @@ func measure(ctx context.Context, set settings) (err error) {
 		return err
 	}
 	defer b.conn.Close(context.Background())
-	if err := b.large(ctx); err != nil {
-		return err
+	if set.mb > 0 {
+		if err := b.large(ctx); err != nil {
+			return err
+		}
 	}
 	return b.small(ctx)
 }
