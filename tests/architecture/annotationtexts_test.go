@@ -70,7 +70,7 @@ var explained = map[string]string{
 	"fnstore.scale.zero":                           "scale to zero when nobody calls",
 	"fnstore.scale.zero-duration":                  "time without a call until the function is scaled to zero",
 	"fnstore.scale.target":                         "calls at once for each replica; more start another replica",
-	"fnstore.sends":                                "functions that this one may send messages to with `queue.send`, with commas between",
+	"fnstore.sends":                                "functions that this one may send messages to with `queue.send`, and topics (`topic:NAME`) that it may publish to so or by its answers, with commas between",
 	"fnstore.topic.filter":                         "filter policy in SNS' language; with `.TOPIC` at its end, for that topic alone",
 	"fnstore.topic.filter-scope":                   "what the policy looks at (SNS' FilterPolicyScope)",
 	"fnstore.visibility":                           "the longest that one delivery may take; at most 12h",

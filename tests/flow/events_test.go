@@ -118,8 +118,8 @@ func TestEvents_ScheduleTableTopic(t *testing.T) {
 	}
 }
 
-// database makes one more database beside the store's own.
-func database(t *testing.T) (address string) {
+// ownDatabase makes one more database beside the store's own.
+func ownDatabase(t *testing.T) (address string) {
 	t.Helper()
 	name := fmt.Sprintf("events_%d", time.Now().UnixNano())
 	execute(t, shared.Postgres, `create database `+name)
@@ -176,7 +176,7 @@ func beside(t *testing.T, state, postgres string, env ...string) *os.Process {
 // store's, with a queue in another database.
 func TestEvents_BesideAnotherGateway(t *testing.T) {
 	fits(t)
-	queued := database(t)
+	queued := ownDatabase(t)
 	greeter(t, "far", map[string]string{"topic": "distant"})
 	beside(t, stateBeside(t), queued)
 	conn, err := pgx.Connect(t.Context(), queued)

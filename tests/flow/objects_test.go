@@ -209,7 +209,7 @@ func TestObjects_OfAnotherStore(t *testing.T) {
 	if os.Getenv("MINIO") != "" {
 		many = 1000
 	}
-	queued, state, intake := database(t), stateBeside(t), freePort(t)
+	queued, state, intake := ownDatabase(t), stateBeside(t), freePort(t)
 	s := openObjectStore(t, state, intake)
 	greeter(t, "on-objects", map[string]string{"fnstore.s3.watch": watched + "/in/", "fnstore.s3.suffix": ".csv", "fnstore.s3.events": "ObjectCreated:*, ObjectRemoved:*"})
 	connectors := func() *os.Process {

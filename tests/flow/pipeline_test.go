@@ -91,6 +91,7 @@ func database(t *testing.T) *pgx.Conn {
 // again does nothing.
 // Seed: R36, R37, R40, R45, B39, B40, B42, B45, B46
 func TestPipeline_FilesBecomeRowsOnce(t *testing.T) {
+	fits(t)
 	db := database(t)
 	var csv, ndjson, array strings.Builder
 	want := map[string]int{}
@@ -207,6 +208,7 @@ func TestPipeline_FilesBecomeRowsOnce(t *testing.T) {
 // answer is not there yet is asked again.
 // Seed: R42
 func TestPipeline_Readme(t *testing.T) {
+	fits(t)
 	page, err := os.ReadFile(filepath.Join(shared.Root, "README.md"))
 	if err != nil {
 		t.Fatal(err)

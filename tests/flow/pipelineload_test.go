@@ -17,6 +17,7 @@ import (
 // A large file beside psql's own \copy, and many small ones: each row is there
 // once, and memory is that of a small file. CHAOS=full: a gigabyte, and 10,000.
 func TestPipeline_Load(t *testing.T) {
+	fits(t)
 	large, files := 16<<20, 100
 	if os.Getenv("CHAOS") == "full" {
 		large, files = 1<<30, 10_000

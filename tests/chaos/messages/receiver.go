@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -37,7 +38,8 @@ type receiver struct {
 
 	mu      sync.Mutex
 	calls   map[string]*receipt        // under way, by call id
-	orphans map[string]time.Time       // whose worker was killed then
+	attempt map[string]int             // the highest that a call had, by call id
+	orphans map[string]time.Time       // whose worker was killed then, and no worker since
 	again   []time.Duration            // from a worker's death to the next call
 	arrived map[string]int             // calls, by function
 	waited  map[string][]time.Duration // from the sender to the first call
@@ -67,7 +69,7 @@ func openReceiver(t *testing.T, chance *rand.Rand, twice, skip bool) *receiver {
 	t.Helper()
 	var mu sync.Mutex
 	r := &receiver{
-		socket: filepath.Join(t.TempDir(), "f"), twice: twice, skip: skip, calls: map[string]*receipt{}, orphans: map[string]time.Time{},
+		socket: filepath.Join(t.TempDir(), "f"), twice: twice, skip: skip, calls: map[string]*receipt{}, attempt: map[string]int{}, orphans: map[string]time.Time{},
 		arrived: map[string]int{}, waited: map[string][]time.Duration{},
 		chance: func() float64 { mu.Lock(); defer mu.Unlock(); return chance.Float64() },
 	}
@@ -107,8 +109,9 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	c, newer := r.arrive(id, req.Header.Get(plan.Node))
-	r.count(m, req.Header.Get("X-Fnstore-Attempt") == "1")
+	attempt, _ := strconv.Atoi(req.Header.Get("X-Fnstore-Attempt"))
+	c, newer := r.arrive(id, req.Header.Get(plan.Node), attempt)
+	r.count(m, attempt == 1)
 	defer r.leave(id, c)
 	if newer {
 		time.Sleep(supersededPause)
@@ -125,6 +128,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	x := r.chance()
 	switch {
 	case m.Bad:
+		r.forget(id) // sent again, its attempts begin anew
 		http.Error(w, "it can never succeed", http.StatusUnprocessableEntity)
 		return
 	case r.outage.Load() || r.down.Load() == m.Function || x < 0.02:
@@ -168,10 +172,18 @@ func (r *receiver) effect(ctx context.Context, id string, m message) error {
 }
 
 // arrive notes a call. The message may have been under way already, in the hands
-// of a worker that was stopped: that call ends as one that can never succeed.
-func (r *receiver) arrive(id, node string) (c *receipt, newer bool) {
+// of a worker that was stopped: that call ends as one that can never succeed. So
+// does one that a stopped worker makes when it goes on, after the message was
+// another's: each lost lease is an attempt, so its number is a lower one.
+func (r *receiver) arrive(id, node string, attempt int) (c *receipt, newer bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if attempt < r.attempt[id] {
+		c = &receipt{node: node, superseded: make(chan struct{})}
+		close(c.superseded)
+		return c, false
+	}
+	r.attempt[id] = attempt
 	if at, ok := r.orphans[id]; ok {
 		r.again = append(r.again, time.Since(at))
 		delete(r.orphans, id)
@@ -217,10 +229,19 @@ func (r *receiver) leave(id string, c *receipt) {
 	}
 }
 
-// killed notes that a worker was killed: its calls are to come again.
+func (r *receiver) forget(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.attempt, id)
+}
+
+// killed notes that a worker was killed: its calls are to come again. Those that
+// wait for that already are waited for no longer, since this worker may have had
+// them; that none is lost is seen by their effects.
 func (r *receiver) killed(node string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	clear(r.orphans)
 	for id, c := range r.calls {
 		if c.node == node {
 			r.orphans[id] = time.Now()
