@@ -60,6 +60,18 @@ func TestPolicy_TooMany(t *testing.T) {
 	}
 }
 
+func TestCalledJSON(t *testing.T) {
+	for given, want := range map[string]bool{
+		"a.json": true, "a.JSON.gz": true, "a/b.ndjson": true, "a.jsonl.zst": true, "a.csv application/json": false, "a application/json; charset=utf-8": true,
+		"a application/x-ndjson": true, "a text/csv": false, "a": false, "a.dat application/vnd.api+json": true, "a ;;": false,
+	} {
+		key, contentType, _ := strings.Cut(given, " ")
+		if calledJSON(contentType, key) != want {
+			t.Errorf("%s: %t", given, !want)
+		}
+	}
+}
+
 // A counter for each thing that the seed sends one by one, without a call to
 // anybody; errors begin at nothing, so that the first is an increase.
 // Seed: R38, B54

@@ -3,6 +3,8 @@ package function
 import (
 	"context"
 	"errors"
+	"mime"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -82,6 +84,10 @@ func (a *api) copy(ctx context.Context, tx pg.Tx, f *file, r *result) error {
 	if err != nil {
 		return err
 	}
+	if reader.Format() == tabular.CSV && calledJSON(f.ContentType, f.Key) {
+		// A text without a bracket would be a header without rows, and done.
+		return fault.New(fault.Unsupported, "unsupported_format", "the file is called JSON, and neither an array nor an object begins it")
+	}
 	t, err := a.tableOf(ctx, tx, f.Key)
 	if err != nil {
 		return err
@@ -113,6 +119,23 @@ func (a *api) copy(ctx context.Context, tx pg.Tx, f *file, r *result) error {
 		return a.tooManyRejects(r)
 	}
 	return nil
+}
+
+// calledJSON reports whether a file says that it is JSON: by its name, or by its
+// type where the name says nothing else.
+func calledJSON(contentType, key string) bool {
+	name := strings.ToLower(path.Base(key))
+	for _, packed := range []string{".gz", ".zst"} {
+		name = strings.TrimSuffix(name, packed)
+	}
+	switch path.Ext(name) {
+	case ".json", ".ndjson", ".jsonl":
+		return true
+	case ".csv", ".tsv", ".txt":
+		return false
+	}
+	t, _, _ := mime.ParseMediaType(contentType)
+	return strings.HasSuffix(t, "json")
 }
 
 func (a *api) tooManyRejects(r *result) error {

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -74,5 +75,30 @@ func TestPipeline_HostileFiles(t *testing.T) {
 	}
 	if n := p.count(`select count(*)::text from fn_ingest.file f where status = 'done' and record_count <> (select count(*) from fn_process.readings r where r.file_id = f.file_id) + (select count(*) from fn_process.records r where r.file_id = f.file_id)`); n != "0" {
 		t.Errorf("of %s files the ledger does not count what is there", n)
+	}
+}
+
+// The files of JSONTestSuite, each as it is, in batches: all end, none is half in
+// a table, and no answer speaks of trouble of ours.
+func TestPipeline_JSONTestSuite(t *testing.T) {
+	p := newPipeline(t).open()
+	suite := parsing(t)
+	for name, body := range suite {
+		p.drop("suite/"+name, "application/json", []byte(body))
+	}
+	for file, f := range p.deliver() {
+		if f.Status != 422 && f.Status != 413 && f.Status != 415 {
+			t.Errorf("%s: %+v", p.ledger(file).get("key"), f)
+		}
+	}
+	if n := p.count(`select count(*) filter (where status in ('done', 'dead') and attempts = 1)::text from fn_ingest.file`); n != fmt.Sprint(len(suite)) || len(suite) < 300 {
+		t.Errorf("%s of %d files have ended", n, len(suite))
+	}
+	if n := p.count(`select count(*)::text from fn_ingest.file f where coalesce(record_count, 0) <> (select count(*) from fn_process.records r where r.file_id = f.file_id)`); n != "0" {
+		t.Errorf("of %s files the ledger does not count what is there", n)
+	}
+	// What is not JSON is no row, though rows before it in the file are.
+	if got := strings.Join(p.column(`select key from fn_ingest.file where key like '%/n\_%' and status = 'done' and reject_count = 0 order by 1`), " "); got != "" {
+		t.Errorf("not JSON, and nothing of it rejected: %s", got)
 	}
 }
