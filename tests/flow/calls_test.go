@@ -91,7 +91,7 @@ func TestCalls_TheSystemApi(t *testing.T) {
 	if res, err := http.Get(shared.URL + "/system/functions"); err != nil || res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("without the password: %v %v", res, err)
 	}
-	if status := system(t.Context(), t, shared, "POST", "/system/functions", `{"service":"x","image":"127.0.0.1:1/none:dev"}`, nil); status < 400 || status > 502 {
+	if status := system(t.Context(), t, shared, "POST", "/system/functions", `{"service":"x","image":"127.0.0.1:1/none:dev"}`, nil); status < 400 || status > 503 {
 		t.Errorf("an image that is not there: %d", status)
 	}
 	if res, err := http.Get(shared.Env["FNSTORE_METRICS_URL"]); err != nil || res.StatusCode != 200 {
