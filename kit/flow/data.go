@@ -79,7 +79,7 @@ func (d *data) get(p definition.PathField, from any) (any, *failure) {
 	}
 	v, err := p.Path.Get(d.scope(from).Scope)
 	if err != nil {
-		return nil, d.runtime("Invalid path '%s': %v", p.Path, err)
+		return nil, d.runtime("Invalid path '%s' : %v", p.Path, err)
 	}
 	return v, nil
 }

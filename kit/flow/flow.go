@@ -157,6 +157,9 @@ type run struct {
 	random  *rand.Rand
 	left    int // transitions
 	effects []Effect
+
+	lastObject *value.Object // of text
+	lastText   string
 }
 
 func (r *run) do(e Effect) { r.effects = append(r.effects, e) }

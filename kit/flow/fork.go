@@ -106,10 +106,7 @@ func (r *run) startItems(f *Frame, items []any) {
 	}
 	f.Phase, f.Fork = forked, &Fork{Items: value.JSON{Any: items}, Total: len(items), Concurrency: n}
 	if s.Map.Distributed {
-		f.Fork.Children, f.Fork.MapRun = make([]*Child, len(items)), r.mapRun(s)
-		for i := range items {
-			f.Fork.Children[i] = &Child{Input: value.JSON{Any: items[i]}}
-		}
+		f.Fork.MapRun = r.mapRun(s)
 	} else {
 		f.Fork.Results = make([]value.JSON, len(items))
 	}
@@ -202,7 +199,7 @@ func (r *run) startItem(f *Frame, s *definition.State) {
 	c.Item = value.JSON{Any: v}
 	if s.Map.Distributed {
 		c.Vars = &value.Object{}
-		child := f.Fork.Children[i]
+		child := f.Fork.child(i)
 		child.Name, child.Input, child.Start = intrinsic.UUID(r.random), value.JSON{Any: input}, r.now
 	}
 	r.history(c, "MapIterationStarted", value.NewObject("name", s.Name, "index", value.Int(i)))
@@ -217,8 +214,8 @@ func (r *run) joined(f *Frame, output any) {
 	}
 	parent.Previous = max(parent.Previous, f.Previous)
 	r.remove(f)
-	if parent.Fork.Children != nil {
-		child := parent.Fork.Children[f.Index]
+	if s.Map != nil && s.Map.Distributed {
+		child := parent.Fork.child(f.Index)
 		child.Status, child.Output, child.Stop = Succeeded, value.JSON{Any: output}, r.now
 	} else {
 		parent.Fork.Results[f.Index] = value.JSON{Any: output}
@@ -320,7 +317,7 @@ func (r *run) partFailed(f *Frame, fail *failure) {
 	r.remove(f)
 	if s.Map != nil && s.Map.Distributed {
 		parent.Fork.Failures++
-		child := parent.Fork.Children[f.Index]
+		child := parent.Fork.child(f.Index)
 		child.Status, child.Error, child.Cause, child.Stop = Failed, fail.name, fail.cause, r.now
 		tolerated, wrong := r.tolerated(parent, s)
 		switch {

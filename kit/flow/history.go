@@ -6,6 +6,22 @@ import (
 	"fnstore/kit/flow/value"
 )
 
+// whole is the details of a value that is not cut short. Nobody changes it.
+var whole = value.NewObject("truncated", false)
+
+// text is a value as JSON. What a state puts out is what the next one takes in,
+// so the last object is remembered.
+func (r *run) text(v any) string {
+	o, ok := v.(*value.Object)
+	if !ok {
+		return value.Text(v)
+	}
+	if o != r.lastObject {
+		r.lastObject, r.lastText = o, value.Text(o)
+	}
+	return r.lastText
+}
+
 // history notes an event of a frame and gives its id. Items of a distributed
 // Map are runs of their own in AWS: they leave no events here.
 func (r *run) history(f *Frame, kind string, details *value.Object) int {

@@ -45,12 +45,29 @@ func arn(machine, kind, name string) string {
 	return machine + ":" + kind + ":" + name
 }
 
-func (k *Fork) runName() string { return k.MapRun[strings.LastIndexByte(k.MapRun, ':')+1:] }
+// child is the child of an item. Those that did not begin have the item as
+// their input.
+func (k *Fork) child(i int) *Child {
+	if k.Children == nil {
+		items, _ := k.Items.Any.([]any)
+		k.Children = make([]*Child, len(items))
+		for i, item := range items {
+			k.Children[i] = &Child{Input: value.JSON{Any: item}}
+		}
+	}
+	return k.Children[i]
+}
+
+// run is the MapRun's machine with its label, and the run's own id.
+func (k *Fork) run() (machine, id string) {
+	i := max(0, strings.LastIndexByte(k.MapRun, ':'))
+	return k.MapRun[:i], strings.TrimPrefix(k.MapRun[i:], ":")
+}
 
 // description is a child in the words of AWS.
 func (r *run) description(k *Fork, c *Child) *value.Object {
-	child := strings.Replace(k.MapRun, ":mapRun:", ":execution:", 1)
-	child = child[:strings.LastIndexByte(child, ':')]
+	machine, _ := k.run()
+	child := strings.Replace(machine, ":mapRun:", ":execution:", 1)
 	included := value.NewObject("Included", true)
 	o := value.NewObject("ExecutionArn", child+":"+c.Name, "Input", value.Text(c.Input.Any), "InputDetails", included, "Name", c.Name)
 	status := c.Status
@@ -94,7 +111,8 @@ func (r *run) result(k *Fork, c *Child, transformation string) any {
 // results are those of all children that ended, in the order of the items.
 func (r *run) results(k *Fork, transformation string, which func(*Child) bool) []any {
 	list := []any{}
-	for _, c := range k.Children {
+	for i := range k.Total {
+		c := k.child(i)
 		if !which(c) {
 			continue
 		}
@@ -125,7 +143,8 @@ func transformation(w *definition.Source) string {
 // manifest.
 func (r *run) files(k *Fork, w *definition.Source, where *value.Object) (files []File, result any) {
 	bucket, prefix := where.String("Bucket"), strings.Trim(where.String("Prefix"), "/")
-	folder := k.runName() + "/"
+	_, id := k.run()
+	folder := id + "/"
 	if prefix != "" {
 		folder = prefix + "/" + folder
 	}

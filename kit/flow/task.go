@@ -75,9 +75,9 @@ func (r *run) task(f *Frame, d *data) {
 	}
 	f.Phase, f.Heartbeat = working, beat
 	res := resourceOf(s.Resource)
-	details := []any{"parameters", value.Text(input)}
+	details := []any{"parameters", r.text(input)}
 	if res.prefix != "Task" {
-		details = []any{"resource", s.Resource, "input", value.Text(input), "inputDetails", value.NewObject("truncated", false)}
+		details = []any{"resource", s.Resource, "input", r.text(input), "inputDetails", whole}
 	}
 	if timeout > 0 {
 		details = append(details, "timeoutInSeconds", value.Int(timeout))
@@ -113,10 +113,10 @@ func (r *run) taskSucceeded(f *Frame, output any) {
 		return
 	}
 	if res.submitted {
-		kind, o := res.event("Submitted", "output", "", "outputDetails", value.NewObject("truncated", false))
+		kind, o := res.event("Submitted", "output", "", "outputDetails", whole)
 		r.history(f, kind, o)
 	}
-	kind, o := res.event("Succeeded", "output", value.Text(output), "outputDetails", value.NewObject("truncated", false))
+	kind, o := res.event("Succeeded", "output", r.text(output), "outputDetails", whole)
 	r.history(f, kind, o)
 	d := r.data(f, s)
 	input, fail := d.input()

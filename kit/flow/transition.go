@@ -68,7 +68,7 @@ func (r *run) apply(e Event) error {
 
 func (r *run) start() {
 	r.x.StartTime = r.now
-	details := value.NewObject("input", value.Text(r.x.Input.Any), "inputDetails", value.NewObject("truncated", false), "roleArn", r.x.RoleArn)
+	details := value.NewObject("input", r.text(r.x.Input.Any), "inputDetails", whole, "roleArn", r.x.RoleArn)
 	r.history(nil, "ExecutionStarted", details)
 	if t := r.machine.TimeoutSeconds; t > 0 {
 		r.do(Timer{"execution", TimerExecution, r.now.Add(time.Duration(t) * time.Second)})
@@ -131,7 +131,7 @@ func (r *run) enter(f *Frame) {
 	if r.full() {
 		return
 	}
-	f.EnteredEvent = r.history(f, s.Type+"StateEntered", value.NewObject("name", s.Name, "input", value.Text(f.Input.Any), "inputDetails", value.NewObject("truncated", false)))
+	f.EnteredEvent = r.history(f, s.Type+"StateEntered", value.NewObject("name", s.Name, "input", r.text(f.Input.Any), "inputDetails", whole))
 	r.work(f, s)
 }
 
@@ -201,15 +201,15 @@ func (r *run) leave(f *Frame, s *definition.State, output any, vars *value.Objec
 	if r.full() {
 		return
 	}
-	details := value.NewObject("name", s.Name, "output", value.Text(output), "outputDetails", value.NewObject("truncated", false))
+	details := value.NewObject("name", s.Name, "output", r.text(output), "outputDetails", whole)
 	if vars != nil {
 		assigned := &value.Object{}
 		for k, v := range vars.All() {
 			f.Vars = f.Vars.With(k, v)
-			assigned.Set(k, value.Text(v))
+			assigned.Set(k, r.text(v))
 		}
 		details.Set("assignedVariables", assigned)
-		details.Set("assignedVariablesDetails", value.NewObject("truncated", false))
+		details.Set("assignedVariablesDetails", whole)
 	}
 	r.history(f, s.Type+"StateExited", details)
 	if to == "" {
@@ -254,7 +254,7 @@ func (r *run) finishFrom(f *Frame, s Status, output any, name, cause string) {
 	x.Frames, x.Ready = nil, nil
 	switch s {
 	case Succeeded:
-		r.history(f, "ExecutionSucceeded", value.NewObject("output", value.Text(output), "outputDetails", value.NewObject("truncated", false)))
+		r.history(f, "ExecutionSucceeded", value.NewObject("output", r.text(output), "outputDetails", whole))
 	case Failed:
 		r.history(f, "ExecutionFailed", errorDetails(name, cause))
 	case TimedOut:

@@ -80,6 +80,17 @@ func (p *parser) processorConfig(n node, m *Map) {
 	}
 }
 
+// options are what the fields of ReaderConfig and WriterConfig may be.
+var options = map[string][][]string{
+	"ReaderConfig": {
+		{"InputType", "JSON", "JSONL", "CSV", "MANIFEST", "PARQUET"},
+		{"CSVHeaderLocation", "FIRST_ROW", "GIVEN"},
+		{"CSVDelimiter", "COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"},
+		{"ManifestType", "S3_INVENTORY", "ATHENA_DATA"},
+	},
+	"WriterConfig": {{"Transformation", "NONE", "COMPACT", "FLATTEN"}, {"OutputType", "JSON", "JSONL"}},
+}
+
 // source reads an ItemReader or a ResultWriter.
 func (p *parser) source(n node, field, config string) *Source {
 	o, ok := p.object(n, field)
@@ -99,6 +110,18 @@ func (p *parser) source(n node, field, config string) *Source {
 	if c, ok := p.object(o, config); ok {
 		s.Config = c.Object
 		s.MaxItems = p.scalar(c, "MaxItems", between(1, 100_000_000))
+		for _, option := range options[config] {
+			p.oneOf(c, option[0], option[1:]...)
+		}
+		if c.String("InputType") == "CSV" && c.String("CSVHeaderLocation") == "" {
+			p.say(Schema, c.pointer, "CSV needs CSVHeaderLocation")
+		}
+		if c.String("CSVHeaderLocation") == "GIVEN" && !c.Has("CSVHeaders") {
+			p.say(Schema, c.pointer, "GIVEN needs CSVHeaders")
+		}
+	}
+	if field == "ResultWriter" && !o.Has("Resource") && !o.Has(config) {
+		p.say(Schema, o.pointer, "ResultWriter needs Resource or WriterConfig")
 	}
 	return s
 }

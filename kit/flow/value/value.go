@@ -25,12 +25,15 @@ const indexedFrom = 12
 
 // NewObject is an object of names and values in turns.
 func NewObject(pairs ...any) *Object {
-	o := &Object{}
+	o := sized(len(pairs) / 2)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		o.Set(pairs[i].(string), pairs[i+1])
 	}
 	return o
 }
+
+// sized is an empty object with room for n members.
+func sized(n int) *Object { return &Object{keys: make([]string, 0, n), values: make([]any, 0, n)} }
 
 func (o *Object) find(key string) int {
 	if o == nil {
@@ -109,7 +112,7 @@ func (o *Object) Set(key string, v any) {
 
 // With is a copy of the object in which key has the value v.
 func (o *Object) With(key string, v any) *Object {
-	c := &Object{}
+	c := sized(o.Len() + 1)
 	for k, old := range o.All() {
 		c.Set(k, old)
 	}
