@@ -64,7 +64,7 @@ func TestWorkflow_Refusals(t *testing.T) {
 // A Task's function must be in the stack file, if that is asked for.
 func TestWorkflow_FunctionsOfTheStack(t *testing.T) {
 	file, _ := workflowFiles(t, twoStates)
-	for name, want := range map[string]string{"charge": "is valid", "other": `4:36: error: `} {
+	for name, want := range map[string]string{"charge": "is valid", "other": `4:44: error: the state "Charge" calls the function "charge"`} {
 		stack := filepath.Join(t.TempDir(), "stack.yml")
 		if err := os.WriteFile(stack, []byte("version: 1.0\nprovider:\n  name: openfaas\nfunctions:\n  "+name+":\n    lang: golang-middleware\n    handler: ./"+name+"\n    image: "+name+":latest\n"), 0o600); err != nil {
 			t.Fatal(err)

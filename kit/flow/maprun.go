@@ -45,15 +45,14 @@ func arn(machine, kind, name string) string {
 	return machine + ":" + kind + ":" + name
 }
 
-// child is the child of an item. Those that did not begin have the item as
-// their input.
+// child is the child of an item. One that did not begin has the item as its
+// input, and is made when it is asked for.
 func (k *Fork) child(i int) *Child {
 	if k.Children == nil {
-		items, _ := k.Items.Any.([]any)
-		k.Children = make([]*Child, len(items))
-		for i, item := range items {
-			k.Children[i] = &Child{Input: value.JSON{Any: item}}
-		}
+		k.Children = make([]*Child, k.Total)
+	}
+	if k.Children[i] == nil {
+		k.Children[i] = &Child{Input: value.JSON{Any: k.Items.Any.([]any)[i]}}
 	}
 	return k.Children[i]
 }

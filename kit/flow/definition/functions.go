@@ -25,8 +25,9 @@ func (s *State) Function() string {
 func Known(m *Machine, functions []string) (list Issues) {
 	m.Walk(func(_ *Machine, s *State) {
 		if f := s.Function(); f != "" && !slices.Contains(functions, f) {
-			list = append(list, Issue{Code: UnknownFunction, Line: 1, Column: 1, Pointer: "/States/" + s.Name + "/Resource",
-				Message: "the state \"" + s.Name + "\" calls the function \"" + f + "\", which is not in the stack file"})
+			i := s.resourceAt
+			i.Code, i.Message = UnknownFunction, "the state \""+s.Name+"\" calls the function \""+f+"\", which is not in the stack file"
+			list = append(list, i)
 		}
 	})
 	return list

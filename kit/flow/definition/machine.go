@@ -24,6 +24,7 @@ type State struct {
 	JSONata             bool // the query language; else JSONPath
 	Next                string
 	End                 bool
+	resourceAt          Issue // where the Resource is in the text
 
 	InputPath, OutputPath, ResultPath PathField
 	Payload                           *Value // Parameters or Arguments; of a Map without items ItemSelector's older name

@@ -49,6 +49,11 @@ func Parse(text []byte, language query.Language) (*Machine, Issues) {
 	}
 	p.lint(m)
 	p.issues.place(text, offsets)
+	for s, pointer := range p.pointers {
+		one := Issues{{Pointer: pointer + "/Resource"}}
+		one.place(text, offsets)
+		s.resourceAt = one[0]
+	}
 	return m, p.issues
 }
 

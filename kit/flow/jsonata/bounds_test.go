@@ -2,9 +2,11 @@ package jsonata_test
 
 import (
 	"errors"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,8 +44,15 @@ var greedy = map[string]string{
 	"$map in $map":                   "$map([1..9999], function($a) { $map([1..9999], function($b) { $a * $b }) })",
 }
 
+// hungry are those of greedy that fill memory before they end, which takes a
+// second each. Others of their kind run with CHAOS=full only.
+var hungry = []string{"a range in a range", "a sum of ranges", "many ranges", "a product of arrays", "a string that doubles", "a string by $reduce", "an array that doubles", "$zip"}
+
 func TestEval_Bounded(t *testing.T) {
 	for name, source := range greedy {
+		if slices.Contains(hungry, name) && os.Getenv("CHAOS") != "full" {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			x, err := jsonata.Language{}.Compile(source)
 			if err != nil {
