@@ -11,6 +11,7 @@ import (
 
 	"fnstore/kit/caller"
 	"fnstore/kit/queue/lease"
+	"fnstore/kit/trace"
 	"fnstore/kit/wire"
 )
 
@@ -30,6 +31,9 @@ func (d *Delivery) callOne(ctx context.Context, m lease.Message) answer {
 	}
 	for k, v := range m.Headers {
 		req.Header[http.CanonicalHeaderKey(k)] = v
+	}
+	if _, ok := trace.Of(req.Header); !ok {
+		req.Header.Del(trace.HeaderState) // it belonged to a context that was not good
 	}
 	req.Header.Set(wire.CallID, m.CallID)
 	req.Header.Set("X-Fnstore-Attempt", strconv.Itoa(m.Attempt))
@@ -56,6 +60,9 @@ func (d *Delivery) body(ctx context.Context, m lease.Message) ([]byte, error) {
 func (d *Delivery) do(req *http.Request, trusted bool, body []byte, limit int64) answer {
 	req.Header.Set("User-Agent", "fnstore-delivery")
 	req.Header.Del(caller.Header)
+	if step, ok := trace.From(req.Context()); ok {
+		req.Header[trace.Header] = []string{step.String()}
+	}
 	if trusted {
 		key, err := d.cfg.EventKey()
 		if err != nil {
