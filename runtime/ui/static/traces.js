@@ -28,7 +28,7 @@ function took(ms) {
 function name(s) {
   const what = words[s.kind] ?? s.kind;
   if (s.kind === "attempt") return `${what} ${s.attempt}`;
-  return s.kind === "message" && s.source ? `${what} of a ${s.source}` : what;
+  return s.kind === "message" && s.source ? `${what} (${s.source})` : what;
 }
 
 function ended(s) {
