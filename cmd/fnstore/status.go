@@ -19,6 +19,7 @@ import (
 
 	"fnstore/connectors/hook"
 	"fnstore/connectors/topic"
+	"fnstore/kit/queue/lease"
 	"fnstore/kit/wire"
 	"fnstore/runtime/gateway"
 	"fnstore/runtime/queueapi"
@@ -216,8 +217,8 @@ func (st *store) eventPlane(ctx context.Context) (string, error) {
 	if st.delivery.Load() == nil {
 		return "", errors.New("delivery has not started")
 	}
-	var workers int
-	if err := st.pool.QueryRow(ctx, `select count(*) from queue.worker`).Scan(&workers); err != nil {
+	workers, err := lease.Workers(ctx, st.pool)
+	if err != nil {
 		return "", err
 	}
 	if workers == 0 {

@@ -19,8 +19,7 @@ func TestTraces_Waterfall(t *testing.T) {
 	do(t, tab, chromedp.Click(chromedp.CSS("#list tr:first-child button")))
 	until(t, tab, `document.getElementById("one").open`)
 	id := ask[string](t, tab, `document.querySelector('#facts a[href^="/ui/traces#"]').textContent`)
-	do(t, tab, chromedp.Click(chromedp.CSS(`#facts a[href^="/ui/traces#"]`)))
-	until(t, tab, `location.pathname === "/ui/traces"`)
+	do(t, tab, chromedp.Navigate(one.store.URL+"/ui/traces#"+id), chromedp.WaitVisible(chromedp.CSS("#shown")))
 	until(t, tab, `document.querySelectorAll("#steps tr").length >= 5`)
 	for _, want := range []string{"object store", "message (object)", "waited in the queue", "attempt 1", "gateway", "function", "unsupported_image"} {
 		if shown := text(t, tab, "#steps"); !strings.Contains(shown, want) {

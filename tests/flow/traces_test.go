@@ -171,7 +171,7 @@ func TestStatus_OfTheStore(t *testing.T) {
 		}
 	}
 	down := shared.Command("status", "--json")
-	down.Env = append(slices.DeleteFunc(slices.Clone(down.Env), func(v string) bool { return strings.HasPrefix(v, "OPENFAAS_URL=") }), "OPENFAAS_URL=http://127.0.0.1:1", "FNSTORE_STATE=")
+	down.Env = append(slices.Clone(down.Env), "OPENFAAS_URL=http://127.0.0.1:1", "OPENFAAS_PASSWORD_FILE="+shared.Env["OPENFAAS_PASSWORD_FILE"], "FNSTORE_STATE=")
 	out, err = down.Output()
 	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 1 || !strings.Contains(string(out), `"ok": false`) {
 		t.Errorf("of a store that does not run: %v\n%s", err, out)
