@@ -29,6 +29,7 @@ func (st *store) startDelivery(ctx context.Context) error {
 		Bodies:   st.bodies,
 		Deployed: st.deployed,
 		LastExit: st.functions.LastExit,
+		Record:   st.spans.Record,
 	})
 	if err != nil {
 		return err

@@ -51,6 +51,7 @@ func (st *store) startGateway(written *logs.Store) error {
 		return err
 	}
 	st.gatewayURL, st.internalURL, st.metricsAddr = st.ingress.URL(public), "http://"+internal.Addr().String(), metrics.Addr().String()
+	st.logs = written
 	numbers := queueapi.NewNumbers(st.pool)
 	var g *gateway.Gateway
 	page, err := ui.New(ui.Config{
@@ -72,6 +73,7 @@ func (st *store) startGateway(written *logs.Store) error {
 		Queues:  numbers.Stopped,
 		Queue:   queueapi.Routes("/ui", st.queueConfig(), numbers),
 		Events:  st.eventRoutes().Routes(ui.EventData),
+		Traces:  st.traceRoutes().Routes(ui.EventData),
 		Version: version,
 	})
 	if err != nil {
@@ -84,6 +86,7 @@ func (st *store) startGateway(written *logs.Store) error {
 		Secrets:  st.vault, Logs: written, User: adminUser, Password: password,
 		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: st.systemRoutes(numbers),
 		Metrics: []prometheus.Collector{queueapi.Collector(numbers, metricsLabel), eventapi.Collector(&st.eventMetrics), scrape.Collector(st.metricsSources)},
+		Record:  st.spans.Record,
 		Scheme:  ingress.Scheme, Enqueue: enqueue, Publish: st.publisher(enqueue), Callback: st.callbacks.hosts.Check,
 		Cancel: func(ctx context.Context, callID string) (bool, error) {
 			q := lease.Open(st.pool)
@@ -111,12 +114,12 @@ func (st *store) metricsSources() (list []scrape.Source) {
 
 // systemRoutes are the routes below /system that are not OpenFaaS'.
 func (st *store) systemRoutes(numbers *queueapi.Numbers) []gateway.Route {
-	return slices.Concat(st.queueRoutes(numbers), st.changes.withNotify(versionRoutes(st.functions)), st.eventRoutes().Routes("/system"), st.rotator.routes())
+	return slices.Concat(st.queueRoutes(numbers), st.changes.withNotify(versionRoutes(st.functions)), st.eventRoutes().Routes("/system"), st.traceRoutes().Routes("/system"), st.statusRoutes(numbers), st.rotator.routes())
 }
 
 // eventRoutes are what an operator asks of the connectors.
 func (st *store) eventRoutes() eventapi.API {
-	return eventapi.API{DB: st.pool, Functions: st.deployedFunctions, Changed: func() {
+	return eventapi.API{DB: st.pool, Functions: st.deployedFunctions, Record: st.spans.Record, Changed: func() {
 		st.changes.notify() // connectors look again
 		if d := st.delivery.Load(); d != nil {
 			d.Announce()

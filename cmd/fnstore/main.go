@@ -47,6 +47,8 @@ type commands struct {
 	S3        s3Cmd        `cmd:"" name:"s3" help:"Put, get and list objects."`
 	Schedules schedulesCmd `cmd:"" help:"List, run, pause and resume the functions' schedules."`
 	Publish   publishCmd   `cmd:"" help:"Publish to a topic; the body comes from standard input."`
+	Trace     traceCmd     `cmd:"" help:"Show the journey of a call, or which calls were slow or failed lately."`
+	Status    statusCmd    `cmd:"" help:"Say what runs, where it is and how the functions do; end with 1 when something is down."`
 	Events    eventsCmd    `cmd:"" help:"Connectors and delivery alone; the picture of events."`
 	Doctor    doctorCmd    `cmd:"" help:"Say what a platform refuses or ignores of the stack file, and what to do."`
 	StackFile stackCmd     `cmd:"" name:"stack" help:"Print a smaller stack file, with the functions of a profile."`

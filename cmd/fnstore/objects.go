@@ -55,7 +55,7 @@ func (st *store) startObjects(ctx context.Context) error {
 	st.onStop(func(context.Context) { stopSweeping() })
 	ready, open := context.WithCancel(context.Background())
 	st.watching = open
-	handler := st.objects.Handler()
+	handler := traceObjects(st.objects.Handler(), st.spans.Record)
 	st.serve(l, "s3", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-ready.Done():

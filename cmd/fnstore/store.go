@@ -21,11 +21,13 @@ import (
 	"fnstore/runtime/delivery"
 	"fnstore/runtime/image/registry"
 	"fnstore/runtime/ingress"
+	"fnstore/runtime/logs"
 	"fnstore/runtime/migrate"
 	"fnstore/runtime/objects"
 	"fnstore/runtime/provider"
 	"fnstore/runtime/secrets"
 	"fnstore/runtime/services"
+	"fnstore/runtime/spans"
 	"fnstore/runtime/stackfile"
 )
 
@@ -61,6 +63,8 @@ type store struct {
 	callbacks    callbacks
 	metricsAddr  string
 	eventMetrics hook.Metrics // of the connectors
+	spans        spans.Ring   // the steps of recent calls
+	logs         *logs.Store  // of functions
 
 	stops []func(context.Context)
 }
@@ -101,6 +105,7 @@ func (st *store) start(ctx context.Context) (err error) {
 	if err := st.openCallbacks(); err != nil {
 		return err
 	}
+	st.exportSpans()
 	if err := st.startRegistry(); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"fnstore/kit/queue"
+	"fnstore/kit/trace"
 )
 
 // Annotations by which a function says which objects concern it. Each holds
@@ -66,6 +67,7 @@ func bucketName(s string) bool {
 // many it wrote.
 func Emit(ctx context.Context, tx queue.DB, watchers []Watcher, o Object) (int, error) {
 	sent := 0
+	ctx = journey(ctx)
 	if o.Hops > MaxHops {
 		slog.Warn("an object calls nobody: too many functions have followed one another", "bucket", o.Bucket, "key", o.Key, "hops", o.Hops)
 	}
@@ -79,4 +81,13 @@ func Emit(ctx context.Context, tx queue.DB, watchers []Watcher, o Object) (int, 
 		sent++
 	}
 	return sent, nil
+}
+
+// journey gives ctx a trace context where it has none: all messages of one event
+// belong together.
+func journey(ctx context.Context) context.Context {
+	if _, ok := trace.From(ctx); ok {
+		return ctx
+	}
+	return trace.With(ctx, trace.New())
 }

@@ -101,6 +101,7 @@ func Run(ctx context.Context, db queue.Beginner, src Source, m *Metrics) {
 // Deliver writes an event's messages and advances its checkpoint, in one transaction,
 // and then wakes the workers.
 func Deliver(ctx context.Context, db queue.Beginner, source string, ev Event, m *Metrics) error {
+	ctx = journey(ctx)
 	tx, err := db.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: write an event: %w", source, err)

@@ -15,6 +15,7 @@ import (
 	"fnstore/connectors/hook"
 	"fnstore/kit/queue"
 	"fnstore/kit/queue/lease"
+	"fnstore/kit/trace"
 )
 
 // SourceName is the source of publications.
@@ -171,6 +172,9 @@ func (s *Source) fanOut(ctx context.Context, tx pgx.Tx, subscribers []Subscriber
 	if err != nil {
 		// Sent by a function, which could write anything. Policies see none.
 		slog.WarnContext(ctx, "a publication's attributes cannot be read", "part", "connector", "source", SourceName, "topic", topic, "call_id", p.CallID)
+	}
+	if _, ok := trace.Of(header); !ok { // all subscribers have one journey
+		header.Set(trace.Header, trace.OfCall(p.CallID).String())
 	}
 	header.Set(HeaderTopic, topic)
 	header.Set(HeaderMessageID, p.CallID)

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"fnstore/kit/fault"
+	"fnstore/kit/trace"
 )
 
 // New is a message to be: what to call, and when. How often it is tried is the
@@ -22,10 +23,12 @@ type New struct {
 	Function string
 	Method   string // "" means POST
 	Path     string // escaped, with the query; "" means /
-	Headers  map[string][]string
-	Body     []byte
-	CallID   string // "" makes one
-	Group    string // messages of one group are delivered one by one, in order; "" for none
+	// Headers of the call. Those of a message that is written while a request is
+	// served have the request's trace context, unless they say another (see kit/trace).
+	Headers map[string][]string
+	Body    []byte
+	CallID  string // "" makes one
+	Group   string // messages of one group are delivered one by one, in order; "" for none
 	// Trusted says that the store itself made the message, so that it is
 	// delivered with a signature. A message of a client never is.
 	Trusted bool
@@ -80,6 +83,7 @@ func enqueue(ctx context.Context, db DB, n New, ref string) (Accepted, error) {
 	if len(n.Body) > MaxBody {
 		return Accepted{}, fault.New(fault.TooLarge, "message_too_large", "a message's body may have %d bytes", MaxBody)
 	}
+	n.Headers = trace.Keep(ctx, n.Headers)
 	headers, err := n.headers()
 	if err != nil {
 		return Accepted{}, err

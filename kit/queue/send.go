@@ -10,13 +10,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"fnstore/kit/fault"
+	"fnstore/kit/trace"
 )
 
 // Outgoing is a message that a function sends to another one.
 type Outgoing struct {
 	Target  string              // the function; the sender's annotation fnstore.sends must name it
 	Path    string              // escaped, with the query; "" means /
-	Headers map[string][]string // of the call
+	Headers map[string][]string // of the call; the trace context of the request that ctx is of is added
 	Body    []byte              // at most MaxBody bytes
 	Group   string              // messages of one group are delivered one at a time, in order
 	Delay   time.Duration       // before the first delivery
@@ -45,7 +46,7 @@ func Send(ctx context.Context, db DB, m Outgoing) (Accepted, error) {
 	if len(m.Body) > MaxBody {
 		return Accepted{}, fault.New(fault.TooLarge, "message_too_large", "a message's body may have %d bytes", MaxBody)
 	}
-	if m.Headers == nil {
+	if m.Headers = trace.Keep(ctx, m.Headers); m.Headers == nil {
 		m.Headers = map[string][]string{}
 	}
 	headers, err := json.Marshal(m.Headers)

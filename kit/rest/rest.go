@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"fnstore/kit/fault"
+	"fnstore/kit/trace"
 	"fnstore/kit/wire"
 )
 
@@ -92,6 +93,9 @@ func From(ctx context.Context) Caller {
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if a.cors(w, r) {
 		return
+	}
+	if c, ok := trace.Of(r.Header); ok {
+		r = r.WithContext(trace.With(r.Context(), c))
 	}
 	if err := a.serve(w, r); err != nil {
 		a.fail(w, r, err)

@@ -14,6 +14,7 @@ import (
 	"strconv"
 
 	"fnstore/kit/fault"
+	"fnstore/kit/trace"
 )
 
 // CallID is the header that names one call through every hop (openfaas
@@ -31,8 +32,12 @@ type Problem struct {
 	CallID string `json:"call_id,omitempty"`
 }
 
-// Serve runs a route that returns its error, and answers for it when it does.
+// Serve runs a route that returns its error, and answers for it when it does. The
+// route's context has the request's trace context, for the messages it writes.
 func Serve(w http.ResponseWriter, r *http.Request, route func(http.ResponseWriter, *http.Request) error) {
+	if c, ok := trace.Of(r.Header); ok {
+		r = r.WithContext(trace.With(r.Context(), c))
+	}
 	if err := route(w, r); err != nil {
 		Fail(w, r, err)
 	}

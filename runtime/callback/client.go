@@ -14,6 +14,7 @@ import (
 	"fnstore/kit/fault"
 	"fnstore/kit/queue/lease"
 	"fnstore/kit/safedial"
+	"fnstore/kit/trace"
 )
 
 // Timeout bounds one callback, from dialling to the end of the answer.
@@ -78,6 +79,9 @@ func (c *Client) Call(ctx context.Context, m lease.Message, body []byte) (*http.
 	key, err := c.key()
 	if err != nil {
 		return nil, fmt.Errorf("sign the callback: %w", err)
+	}
+	if step, ok := trace.From(ctx); ok {
+		req.Header.Set(trace.Header, step.String())
 	}
 	req.Header.Set("User-Agent", "fnstore-callback/"+c.version)
 	req.Header.Set("X-Fnstore-Attempt", strconv.Itoa(m.Attempt))

@@ -14,6 +14,7 @@ import (
 
 	"fnstore/kit/queue"
 	"fnstore/kit/queue/lease"
+	"fnstore/kit/trace"
 	"fnstore/kit/wire"
 )
 
@@ -29,7 +30,8 @@ type end struct {
 	id               int64
 	function         string
 	callback, callID string
-	status           int // 0 when there was no answer
+	trace            string // Traceparent of what the callback belongs to
+	status           int    // 0 when there was no answer
 	code, reason     string
 	answer           *lease.Answer
 	diedAt           time.Time
@@ -52,10 +54,13 @@ func (t *Teller) Ended(ctx context.Context, tx pgx.Tx, outcomes []lease.Outcome)
 		e := end{id: o.ID, function: o.Function, status: o.Status, answer: o.Answer}
 		if o.Verdict == lease.Dead {
 			l := letters[o.ID]
-			e.callback, e.callID, e.code, e.reason, e.diedAt = l.callback, l.callID, l.code, l.reason, l.diedAt
+			e.callback, e.callID, e.trace, e.code, e.reason, e.diedAt = l.callback, l.callID, l.trace, l.code, l.reason, l.diedAt
 			died = append(died, e)
 		} else {
 			e.callback, e.callID = o.Answer.Callback, o.Answer.CallID
+		}
+		if o.Answer != nil && o.Answer.Trace.Valid() {
+			e.trace = o.Answer.Trace.String()
 		}
 		if e.callback != "" {
 			if err := tell(ctx, tx, e); err != nil {
@@ -84,13 +89,13 @@ func readDead(ctx context.Context, tx pgx.Tx, ids []int64) (map[int64]end, error
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	rows, err := tx.Query(ctx, `select id, call_id, coalesce(callback, ''), code, reason, died_at from queue.dead where id = any($1)`, ids)
+	rows, err := tx.Query(ctx, `select id, call_id, coalesce(callback, ''), coalesce(headers->'Traceparent'->>0, ''), code, reason, died_at from queue.dead where id = any($1)`, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read dead letters: %w", err)
 	}
 	of := map[int64]end{}
 	var e end
-	if _, err := pgx.ForEachRow(rows, []any{&e.id, &e.callID, &e.callback, &e.code, &e.reason, &e.diedAt}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&e.id, &e.callID, &e.callback, &e.trace, &e.code, &e.reason, &e.diedAt}, func() error {
 		of[e.id] = e
 		return nil
 	}); err != nil {
@@ -150,6 +155,10 @@ func headers(e end) http.Header {
 		status = http.StatusServiceUnavailable
 	}
 	h.Set(wire.CallID, e.callID)
+	if delete(h, trace.HeaderState); e.trace == "" {
+		e.trace = trace.OfCall(e.callID).String()
+	}
+	h.Set(trace.Header, e.trace)
 	h.Set("X-Function-Name", e.function)
 	h.Set("X-Function-Status", strconv.Itoa(status))
 	h.Set("X-Duration-Seconds", strconv.FormatFloat(took.Seconds(), 'f', 6, 64))

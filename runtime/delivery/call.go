@@ -12,6 +12,7 @@ import (
 	"fnstore/connectors/topic"
 	"fnstore/kit/caller"
 	"fnstore/kit/queue/lease"
+	"fnstore/kit/trace"
 	"fnstore/kit/wire"
 )
 
@@ -31,6 +32,9 @@ func (d *Delivery) callOne(ctx context.Context, m lease.Message) answer {
 	}
 	for k, v := range m.Headers {
 		req.Header[http.CanonicalHeaderKey(k)] = v
+	}
+	if _, ok := trace.Of(req.Header); !ok {
+		req.Header.Del(trace.HeaderState) // it belonged to a context that was not good
 	}
 	req.Header.Set(wire.CallID, m.CallID)
 	req.Header.Set("X-Fnstore-Attempt", strconv.Itoa(m.Attempt))
@@ -62,6 +66,9 @@ func (d *Delivery) do(req *http.Request, trusted bool, body []byte, limit int64)
 		return answer{code: "unreachable", reason: fmt.Sprintf("sign the call: %v", err)}
 	}
 	caller.MarkDelivery(req.Header, key)
+	if step, ok := trace.From(req.Context()); ok {
+		req.Header[trace.Header] = []string{step.String()}
+	}
 	if trusted {
 		caller.Sign(req.Header, key, req.Method, caller.Target(req.URL), body, time.Now())
 	}

@@ -9,6 +9,7 @@ import (
 
 	"fnstore/kit/failpoint"
 	"fnstore/kit/queue/lease"
+	"fnstore/kit/trace"
 )
 
 // outcome is an attempt's end on its way to the database.
@@ -23,8 +24,12 @@ type outcome struct {
 // deliver makes one call and judges each of its messages.
 func (d *Delivery) deliver(l *lane, f Function, list []*attempt) {
 	begun := time.Now()
+	for _, a := range list {
+		a.trace()
+	}
 	ctx, stop := callContext(list, f.visibility())
 	defer stop()
+	ctx = trace.With(ctx, list[0].step)
 	answers := make([]answer, 1)
 	switch {
 	case f.Call != nil:
@@ -45,7 +50,7 @@ func (d *Delivery) deliver(l *lane, f Function, list []*attempt) {
 	}
 	remember(f, list, answers, time.Since(begun))
 	d.explain(verdicts, f.Name, begun)
-	d.record(l, list, verdicts, time.Since(begun))
+	d.record(l, list, verdicts, begun, time.Since(begun))
 }
 
 // callContext bounds a call: by the time for one attempt and, of a message alone,
@@ -115,7 +120,7 @@ const (
 
 // record takes a call's answers into what is known of the function, frees the
 // place of the call and hands the outcomes to those who write them.
-func (d *Delivery) record(l *lane, list []*attempt, verdicts []verdict, took time.Duration) {
+func (d *Delivery) record(l *lane, list []*attempt, verdicts []verdict, begun time.Time, took time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l.calls--
@@ -140,6 +145,7 @@ func (d *Delivery) record(l *lane, list []*attempt, verdicts []verdict, took tim
 		outs[0].mends = true
 	}
 	for _, out := range outs {
+		d.remember(out, begun, took)
 		d.write(out)
 	}
 	d.pump(l, time.Now())

@@ -16,6 +16,7 @@ import (
 
 	"fnstore/kit/queue"
 	"fnstore/kit/queue/lease"
+	"fnstore/runtime/spans"
 )
 
 // Times of the loops. What else there are wakes by an event; see attend.
@@ -47,6 +48,9 @@ type Config struct {
 	// LastExit gives how a replica of the function ended since then, or "": by
 	// which signal, limit or status; nil where nobody knows.
 	LastExit func(function string, since time.Time) string
+	// Record remembers deliveries and how messages ended; nil for a worker that
+	// does not.
+	Record func(spans.Span)
 }
 
 // Delivery is one worker. Any number may run on one queue.

@@ -30,7 +30,7 @@ func remember(f Function, list []*attempt, answers []answer, took time.Duration)
 		if a.Callback == "" {
 			continue
 		}
-		a.answer = &lease.Answer{Callback: a.Callback, CallID: a.CallID, Took: took}
+		a.answer = &lease.Answer{Callback: a.Callback, CallID: a.CallID, Trace: a.step, Took: took}
 		if f.batch() == 1 {
 			a.answer.Header, a.answer.Body = answers[i].header, answers[i].body
 			if len(a.answer.Body) > maxTold { // better none than half of one

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"fnstore/kit/queue/lease"
+	"fnstore/kit/trace"
 )
 
 // A worker leases a few more messages than it may call for at once where calls
@@ -37,6 +38,8 @@ type attempt struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	claimed time.Time
+	journey trace.Context // of the message; its span is whoever wrote the message
+	step    trace.Context // of the delivery
 	answer  *lease.Answer // for its caller, when the call has ended
 }
 

@@ -16,15 +16,18 @@ import (
 	"fnstore/connectors/topic"
 	"fnstore/kit/fault"
 	"fnstore/kit/queue"
+	"fnstore/kit/trace"
 	"fnstore/kit/wire"
 	"fnstore/runtime/gateway"
+	"fnstore/runtime/spans"
 )
 
 // API is what the routes act on.
 type API struct {
 	DB        queue.DB
 	Functions hook.Functions
-	Changed   func() // something was put into the queue, or may be; nil for none
+	Record    func(spans.Span) // remembers publications; nil for nobody
+	Changed   func()           // something was put into the queue, or may be; nil for none
 }
 
 // Routes gives the routes, which are below prefix: /system for programs, and
@@ -243,11 +246,26 @@ func (a API) publish(w http.ResponseWriter, r *http.Request) error {
 			return fault.New(fault.Invalid, "bad_attributes", "%s is no JSON object", topic.HeaderAttributes).Because(err)
 		}
 	}
+	start, before := time.Now(), trace.SpanID{}
+	step, linked := trace.Of(r.Header)
+	if before = step.Span; linked {
+		step = step.Child()
+	} else {
+		step = trace.New()
+		p.Header.Del(trace.HeaderState)
+	}
+	p.Header.Set(trace.Header, step.String())
 	accepted, err := topic.Publish(r.Context(), a.DB, p)
 	if err != nil {
 		return err
 	}
 	a.changed()
+	if a.Record != nil {
+		a.Record(spans.Span{
+			Context: step, Parent: before, Linked: linked, Kind: spans.Publish, CallID: accepted.CallID,
+			Start: start, Took: time.Since(start), Status: http.StatusAccepted,
+		})
+	}
 	w.Header().Set("X-Call-Id", accepted.CallID)
 	w.WriteHeader(http.StatusAccepted)
 	return nil

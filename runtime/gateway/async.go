@@ -12,6 +12,7 @@ import (
 	"fnstore/kit/fault"
 	"fnstore/kit/queue"
 	"fnstore/kit/wire"
+	"fnstore/runtime/spans"
 )
 
 // Bounds of calls on their way into the queue.
@@ -38,7 +39,7 @@ func (g *Gateway) async(w http.ResponseWriter, r *http.Request, rest string) {
 	}
 }
 
-func (g *Gateway) enqueue(w http.ResponseWriter, r *http.Request, rest string) error {
+func (g *Gateway) enqueue(w http.ResponseWriter, r *http.Request, rest string) (err error) {
 	start := time.Now()
 	name, path, err := target(rest)
 	if err != nil {
@@ -48,6 +49,14 @@ func (g *Gateway) enqueue(w http.ResponseWriter, r *http.Request, rest string) e
 	if err != nil {
 		return err
 	}
+	step := takeStep(r.Header)
+	defer func() {
+		status := http.StatusAccepted
+		if err != nil {
+			status = fault.Of(err).Kind.Status()
+		}
+		g.record(spans.Accept, &step, r, s.Name, start, status, codeOf(err))
+	}()
 	if internal(s.Annotations) { // a stranger's message is delivered unsigned: refused now rather than then
 		return onlyInternal(name)
 	}
@@ -68,10 +77,12 @@ func (g *Gateway) enqueue(w http.ResponseWriter, r *http.Request, rest string) e
 	if r.URL.RawQuery != "" || r.URL.ForceQuery {
 		path += "?" + r.URL.RawQuery
 	}
+	headers := g.messageHeaders(r)
+	step.mark(headers)
 	ctx, cancel := context.WithTimeout(r.Context(), commitTime)
 	defer cancel()
 	_, err = g.cfg.Enqueue(ctx, queue.New{
-		Function: name, Path: plain(path), Headers: g.messageHeaders(r), Body: body, CallID: r.Header.Get(wire.CallID),
+		Function: name, Path: plain(path), Headers: headers, Body: body, CallID: r.Header.Get(wire.CallID),
 		Callback: callback,
 	})
 	if err != nil {

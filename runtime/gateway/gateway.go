@@ -21,6 +21,7 @@ import (
 	"fnstore/kit/queue"
 	"fnstore/kit/wire"
 	"fnstore/runtime/secrets"
+	"fnstore/runtime/spans"
 )
 
 // Namespace is the one namespace there is.
@@ -70,9 +71,11 @@ type Config struct {
 	Publish func(context.Context, queue.New) error
 	// Callback refuses what X-Callback-Url may not name; nil refuses all.
 	Callback func(url string) error
-	UI       http.Handler           // serves /ui/, behind the same password; nil for none
-	System   []Route                // further routes under /system
-	Metrics  []prometheus.Collector // further ones for the metrics port
+	// Record remembers the steps of calls; nil for a gateway that does not.
+	Record  func(spans.Span)
+	UI      http.Handler           // serves /ui/, behind the same password; nil for none
+	System  []Route                // further routes under /system
+	Metrics []prometheus.Collector // further ones for the metrics port
 }
 
 // Route is an operator's route that another part of the runtime serves.

@@ -78,7 +78,7 @@ var endToEnd = map[string]bool{"X-Call-Id": true, "X-Fnstore-Signature": true, "
 // functionHeaders are the headers a function gets: the client's, as far as they
 // go, and the platform's.
 func (g *Gateway) functionHeaders(r *http.Request, start time.Time) http.Header {
-	h := passOn(r.Header, 4)
+	h := passOn(r.Header, 5)
 	g.dropOperatorsAuth(h)
 	h["X-Start-Time"] = []string{strconv.FormatInt(start.UnixNano(), 10)}
 	if r.Host != "" { // HTTP/1.0 need not say it

@@ -6,6 +6,7 @@ import (
 
 	"fnstore/kit/fault"
 	"fnstore/kit/wire"
+	"fnstore/runtime/spans"
 )
 
 // internalHeader marks an answer that the function did not give, and says who
@@ -32,6 +33,7 @@ type call struct {
 	body     *paced // nil for none
 	duplex   bool   // the answer may begin before the body has ended
 	release  func() // frees the call's place in its replica
+	step     step
 }
 
 // invoke sends the request to the function that rest names.
@@ -57,6 +59,8 @@ func (g *Gateway) invoke(w *recorder, r *http.Request, rest string) {
 		fail(w, r, err)
 		return
 	}
+	c := &call{g: g, w: w, r: r, function: name, path: path, start: start, step: takeStep(r.Header)}
+	defer func() { g.record(spans.Call, &c.step, r, s.Name, start, w.status(), w.problem) }()
 	counted := g.metrics.of(name)
 	if counted.open.Add(1) > g.share() {
 		counted.open.Add(-1)
@@ -64,7 +68,7 @@ func (g *Gateway) invoke(w *recorder, r *http.Request, rest string) {
 		return
 	}
 	defer counted.open.Add(-1)
-	body := g.pace(w, r)
+	c.body = g.pace(w, r)
 	if internal(s.Annotations) {
 		release, err := g.admit(w, r, name, path)
 		if err != nil {
@@ -73,7 +77,8 @@ func (g *Gateway) invoke(w *recorder, r *http.Request, rest string) {
 		}
 		defer release()
 	}
-	c := &call{g: g, w: w, r: r, function: name, path: path, start: start, timeout: g.timeout(s.EnvVars), sends: annotation(s.Annotations, annotationSends), body: body}
+	c.timeout = g.timeout(s.EnvVars)
+	c.sends = annotation(s.Annotations, annotationSends)
 	ctx, over := g.expiry.begin(c)
 	defer over()
 	if c.timeout > 0 { // a client that takes its answer byte by byte
@@ -83,7 +88,9 @@ func (g *Gateway) invoke(w *recorder, r *http.Request, rest string) {
 		c.failed(err)
 		return
 	}
+	asked := time.Now()
 	transport, release, err := g.cfg.Provider.Acquire(ctx, name)
+	c.step.asked, c.step.held, c.step.woke = asked.Sub(start), time.Since(asked), s.AvailableReplicas == 0
 	if err != nil {
 		c.notAcquired(counted, err)
 		return
@@ -98,5 +105,8 @@ func (g *Gateway) invoke(w *recorder, r *http.Request, rest string) {
 // fail answers for the function, and says so.
 func fail(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set(internalHeader, byGateway)
+	if rec, ok := w.(*recorder); ok {
+		rec.problem = codeOf(err)
+	}
 	wire.Fail(w, r, err)
 }

@@ -8,7 +8,8 @@ import (
 // recorder remembers the status that was sent.
 type recorder struct {
 	http.ResponseWriter
-	code int
+	code    int
+	problem string // code of the problem that was sent; "" for none
 }
 
 // WriteHeader passes no 1xx answers on but 101: they are hints, and a client

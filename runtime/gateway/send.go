@@ -42,6 +42,7 @@ func (c *call) send(ctx context.Context, to http.RoundTripper) {
 		c.failed(err)
 		return
 	}
+	c.step.ownTime(res.Header, c.start)
 	defer res.Body.Close() // and then the request's body is read no more
 	if err := checkAnswer(res); err != nil {
 		c.fail(err)
@@ -68,6 +69,7 @@ func (c *call) request(ctx context.Context) *http.Request {
 		Method: in.Method, Host: in.Host, Header: c.g.functionHeaders(in, c.start),
 		URL: &url.URL{Scheme: "http", RawQuery: in.URL.RawQuery, ForceQuery: in.URL.ForceQuery},
 	}
+	c.step.mark(out.Header)
 	setPath(out.URL, c.path)
 	if in.ContentLength != 0 {
 		out.ContentLength = in.ContentLength

@@ -17,7 +17,7 @@ import (
 	"fnstore/kit/fault"
 )
 
-//go:embed page.html messages.html events.html static
+//go:embed page.html messages.html events.html traces.html static
 var files embed.FS
 
 // assets are the page and what it loads. Everything static lies in one folder
@@ -53,7 +53,7 @@ func openAssets() (*assets, error) {
 		sum.Write(b)
 	}
 	a.hash = hex.EncodeToString(sum.Sum(nil)[:8])
-	a.page, err = template.New("page.html").Funcs(template.FuncMap{"asset": a.url, "parts": parts}).ParseFS(files, "page.html", "messages.html", "events.html")
+	a.page, err = template.New("page.html").Funcs(template.FuncMap{"asset": a.url, "parts": parts}).ParseFS(files, "page.html", "messages.html", "events.html", "traces.html")
 	if err != nil {
 		return nil, fmt.Errorf("read the page: %w", err)
 	}

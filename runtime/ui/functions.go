@@ -69,7 +69,7 @@ func (p *pages) page(w http.ResponseWriter, r *http.Request) error {
 	}
 	var buf bytes.Buffer
 	err = p.assets.page.Execute(&buf, map[string]any{
-		"Functions": list, "Queue": p.Queue != nil, "None": function{State: "asleep"}, "Methods": methods, "Version": p.Version,
+		"Functions": list, "Queue": p.Queue != nil, "Events": p.Events != nil, "Traces": p.Traces != nil, "None": function{State: "asleep"}, "Methods": methods, "Version": p.Version,
 		"Uploads": p.Uploads, "Thumbnails": p.Thumbnails,
 		"MaxPhoto": maxPhotoBytes, "MaxPhotoMiB": maxPhotoBytes >> 20, "MaxCall": maxCallBytes,
 	})

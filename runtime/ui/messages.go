@@ -15,6 +15,11 @@ func (p *pages) events(w http.ResponseWriter, _ *http.Request) error {
 	return p.render(w, "events.html")
 }
 
+// traces is the page of calls and their journeys.
+func (p *pages) traces(w http.ResponseWriter, _ *http.Request) error {
+	return p.render(w, "traces.html")
+}
+
 // render answers with a page whose scripts ask for what it shows.
 func (p *pages) render(w http.ResponseWriter, name string) error {
 	var buf bytes.Buffer

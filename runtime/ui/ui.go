@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +43,9 @@ type Config struct {
 	// Events are the routes that show schedules and the graph of events, below
 	// EventData; nil for a page without them.
 	Events []gateway.Route
+	// Traces are the routes that show the journeys of calls, below EventData; nil
+	// for a page without them.
+	Traces []gateway.Route
 	// Queues gives the functions whose messages do not flow, and whether they are
 	// open or paused (see queue/circuit); nil where nobody knows.
 	Queues func(context.Context) (map[string]string, error)
@@ -96,7 +100,10 @@ func (p *pages) routes() http.Handler {
 	if p.Events != nil {
 		handle("GET /ui/events", p.events)
 	}
-	for _, r := range p.Events {
+	if p.Traces != nil {
+		handle("GET /ui/traces", p.traces)
+	}
+	for _, r := range slices.Concat(p.Events, p.Traces) {
 		handle(r.Pattern, r.Serve)
 	}
 	for _, r := range p.Queue {

@@ -6,13 +6,16 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"fnstore/kit/trace"
 )
 
 // Answer is what a function answered to a message whose caller wants to be told.
 type Answer struct {
-	Callback string      // the message's
-	CallID   string      // the message's
-	Header   http.Header // nil when there was no answer
+	Callback string        // the message's
+	CallID   string        // the message's
+	Trace    trace.Context // of the last attempt
+	Header   http.Header   // nil when there was no answer
 	Body     []byte
 	TooLong  bool          // and so there is no Body
 	Took     time.Duration // the last attempt

@@ -110,3 +110,13 @@ leased as materialized (
 )
 update queue.message m set visible_at = clock_timestamp(), leased_by = 0
 from leased where m.id = leased.id and m.leased_by not in (select id from living)`
+
+// Workers counts the workers that are there now: those whose session is open.
+func Workers(ctx context.Context, db queue.DB) (n int, err error) {
+	err = db.QueryRow(ctx, `select count(*) from pg_locks where locktype = 'advisory' and classid = $1 and objsubid = 2 and granted
+		and database = (select oid from pg_database where datname = current_database())`, lockClass).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count workers: %w", err)
+	}
+	return n, nil
+}

@@ -1,5 +1,5 @@
 // A call by hand.
-import { address, said, bytes } from "./http.js";
+import { address, said, bytes, trace } from "./http.js";
 
 const $ = (id) => document.getElementById(id);
 const form = $("call-form");
@@ -108,12 +108,12 @@ async function show(answer, res, began) {
 }
 
 function list(dl, pairs) {
-  dl.replaceChildren(...pairs.flatMap(([k, v]) => [element("dt", k), element("dd", v)]));
+  dl.replaceChildren(...pairs.flatMap(([k, v]) => [element("dt", k), element("dd", k === "X-Call-Id" ? trace(v) : v)]));
 }
 
-function element(tag, text) {
+function element(tag, content) {
   const e = document.createElement(tag);
-  e.textContent = text;
+  e.append(content);
   return e;
 }
 

@@ -1,5 +1,5 @@
 // The page of events: asked for every five seconds while it can be seen.
-import { ask } from "./http.js";
+import { ask, trace } from "./http.js";
 import { draw } from "./graph.js";
 import { moment } from "./time.js";
 
@@ -79,7 +79,8 @@ rows.addEventListener("click", async (e) => {
   button.disabled = true;
   try {
     const res = await ask(`${base}/schedules/${button.dataset.act}`, { method: "POST", body: JSON.stringify({ function: name, schedule }) });
-    said.textContent = res.status === 202 ? `${name} is called now: call ${(await res.json()).call_id}.` : "";
+    said.textContent = "";
+    if (res.status === 202) said.append(`${name} is called now: call `, trace((await res.json()).call_id), ".");
   } catch (err) {
     said.textContent = err.message;
   }

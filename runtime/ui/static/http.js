@@ -35,6 +35,14 @@ export function sentence(s) {
   return s.charAt(0).toUpperCase() + s.slice(1);
 }
 
+// trace is a link to the journey of a call.
+export function trace(id) {
+  const a = document.createElement("a");
+  a.href = `/ui/traces#${encodeURIComponent(id)}`;
+  a.textContent = id;
+  return a;
+}
+
 // bytes writes a size for a person.
 export function bytes(n) {
   if (n < 1024) return `${n} B`;

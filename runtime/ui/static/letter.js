@@ -1,5 +1,5 @@
 // One dead letter.
-import { ask, bytes } from "./http.js";
+import { ask, bytes, trace } from "./http.js";
 import { moment } from "./time.js";
 
 const $ = (id) => document.getElementById(id);
@@ -18,7 +18,7 @@ export async function open(id, act) {
   }
   $("one-title").textContent = `${letter.function} · ${letter.id}`;
   pairs($("facts"), [
-    ["Request", `${letter.method} ${letter.path}`], ["Call", letter.call_id], ["Accepted", moment(letter.created_at)], ["Died", moment(letter.died_at)],
+    ["Request", `${letter.method} ${letter.path}`], ["Call", letter.call_id && trace(letter.call_id)], ["Accepted", moment(letter.created_at)], ["Died", moment(letter.died_at)],
     ["Why", `${letter.code}: ${letter.reason}`], ["Group", letter.group], ["Retried before", letter.retried || ""],
   ]);
   pairs($("headers"), Object.entries(letter.headers ?? {}).flatMap(([name, values]) => values.map((v) => [name, v])));
@@ -39,7 +39,7 @@ function pairs(dl, list) {
     const dt = document.createElement("dt");
     const dd = document.createElement("dd");
     dt.textContent = name;
-    dd.textContent = value;
+    dd.append(value);
     return [dt, dd];
   }));
 }
