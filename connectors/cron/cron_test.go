@@ -82,6 +82,38 @@ func TestSource_Exercise(t *testing.T) {
 	})
 }
 
+// Three replicas look at the same schedule; each tick is one message.
+func TestSource_ThreeReplicasOneMessageATick(t *testing.T) {
+	c := &clock{t: start}
+	db := queuetest.Connectors(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	for range 3 {
+		src := &Source{DB: db, Functions: deployed(function("f", AnnotationSchedule, "* * * * *")), Changed: c.follow(), Now: c.now}
+		if err := src.Connect(t.Context()); err != nil { // the schedule begins here
+			t.Fatal(err)
+		}
+		all.Go(func() { hook.Run(ctx, db, src, nil) })
+	}
+	const n = 20
+	for i := range n {
+		c.advance(time.Minute)
+		for late := time.Now().Add(time.Minute); len(ticks(t, db, "f")) <= i; time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(late) {
+				t.Fatalf("tick %d is not there: %v", i, ticks(t, db, "f"))
+			}
+		}
+	}
+	cancel()
+	all.Wait()
+	got := ticks(t, db, "f")
+	if unique := slices.Compact(slices.Sorted(slices.Values(got))); len(got) != n || len(unique) != n {
+		t.Errorf("%d messages for %d ticks: %v", len(got), n, got)
+	}
+}
+
 // ticks are the times that the messages for the function stand for.
 func ticks(t *testing.T, db *pgxpool.Pool, fn string) (list []string) {
 	t.Helper()

@@ -203,6 +203,8 @@ func hear(t *testing.T, queued string, want []string) {
 
 // Objects of an S3 store that is not ours become messages by its notifications, and
 // by a listing where there were none. make test-minio runs this on a real MinIO.
+//
+// Seed: R40
 func TestObjects_OfAnotherStore(t *testing.T) {
 	fits(t)
 	many := 100

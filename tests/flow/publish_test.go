@@ -10,7 +10,7 @@ import (
 )
 
 // A function's answer is published where its header says so: by the gateway before
-// the client has it, and by delivery with the message's end. Seed rows 17, 71.
+// the client has it, and by delivery with the message's end.
 func TestPublish_AnAnswersHeader(t *testing.T) {
 	fits(t)
 	dir := project(t)
