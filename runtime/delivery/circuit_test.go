@@ -138,3 +138,28 @@ func TestCircuit_PausedByAnOperator(t *testing.T) {
 	}
 	r.await(t, a.CallID, queue.Succeeded)
 }
+
+// Where all that wait were in the hands of workers that died, again and again, one
+// of them is the probe all the same: none would come for five minutes otherwise.
+func TestCircuit_ALostMessageIsAProbe(t *testing.T) {
+	r := open(t, func(http.ResponseWriter, *http.Request) {})
+	for range 20 {
+		r.enqueue(t, queue.New{})
+	}
+	if err := circuit.Trip(t.Context(), r.db, "f", "status_503", "not now"); err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{
+		"update queue.message set leased_by = 0, attempt = 3, deliveries = 3, first_at = now()",
+		"update queue.circuit set probe_at = now(), pause = interval '5 minutes'",
+	} {
+		if _, err := r.db.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.runWith(t, delivery.Function{Name: "f", Concurrency: 10})
+	await(t, "a closed circuit", func() bool {
+		list, err := circuit.List(t.Context(), r.db)
+		return err == nil && len(list) == 0
+	})
+}

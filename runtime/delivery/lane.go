@@ -97,11 +97,11 @@ func (l *lane) admit(a *attempt, now time.Time) *lease.Outcome {
 	case a.Lost && l.Retry.spent(a.Attempt-1, a.Age):
 		o.Verdict, o.Code = lease.Dead, "attempts_spent"
 		o.Reason = "every delivery ended without an answer: its worker died or lost its lease"
-	case a.Lost && a.Attempt > 2: // perhaps it is what ends the worker
-		o.Verdict, o.Free, o.Delay = lease.Retry, true, l.Retry.pause(a.Attempt-1)
-	case a.Probe:
+	case a.Probe: // the next one may be minutes away, so none is given back
 		l.health.open, l.health.opened = true, now
 		return nil
+	case a.Lost && a.Attempt > 2: // perhaps it is what ends the worker
+		o.Verdict, o.Free, o.Delay = lease.Retry, true, l.Retry.pause(a.Attempt-1)
 	case l.health.waits(a.claimed): // leased before the circuit opened
 		o.Verdict, o.Free, o.Delay = lease.Retry, true, l.Retry.pause(1)
 	case a.Deliveries > 1 && !l.health.mayRetry(now):

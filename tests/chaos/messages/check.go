@@ -38,10 +38,24 @@ func (r *rig) settle(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%d messages still wait: %v: %w", left, err, ctx.Err())
+			return fmt.Errorf("%d messages still wait: %v: %w; %s", left, err, ctx.Err(), r.why())
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// why tells how the messages of each function wait.
+func (r *rig) why() (text string) {
+	ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
+	defer stop()
+	err := r.db.pool.QueryRow(ctx, `select string_agg(l, '; ') from (
+		select format('%s: %s, of them %s delivered before, %s leased, %s blocked, the next in %s, circuit: %s', m.fn, count(*), count(*) filter (where deliveries > 0),
+			count(*) filter (where leased_by > 0), count(*) filter (where blocked), min(visible_at) - now(), min(c.code || ', probe in ' || (c.probe_at - now()))) as l
+		from queue.message m left join queue.circuit c on c.fn = m.fn group by m.fn) x`).Scan(&text)
+	if err != nil {
+		return err.Error()
+	}
+	return text
 }
 
 // check compares what was promised with what happened.
