@@ -246,9 +246,10 @@ func (a API) publish(w http.ResponseWriter, r *http.Request) error {
 			return fault.New(fault.Invalid, "bad_attributes", "%s is no JSON object", topic.HeaderAttributes).Because(err)
 		}
 	}
-	start, before := time.Now(), trace.SpanID{}
+	start := time.Now()
 	step, linked := trace.Of(r.Header)
-	if before = step.Span; linked {
+	before := step.Span
+	if linked {
 		step = step.Child()
 	} else {
 		step = trace.New()
