@@ -12,7 +12,7 @@ import (
 //
 // Seed: R33
 func TestTraces_Waterfall(t *testing.T) {
-	tab, _ := visit(t)
+	tab, heard := visit(t)
 	fail(t, tab, 1)
 	messages(t, tab)
 	until(t, tab, `document.querySelectorAll("#list tr").length >= 1`)
@@ -40,6 +40,11 @@ func TestTraces_Waterfall(t *testing.T) {
 	until(t, tab, `document.querySelector('#list tr[data-failed] a[href="#`+id+`"]') !== null`)
 	do(t, tab, chromedp.SetValue(chromedp.CSS("#call"), "nobody-knows"), chromedp.Click(chromedp.CSS("#search button")))
 	until(t, tab, `document.getElementById("said").textContent.includes("trace_not_found")`)
+	for _, c := range heard.all() { // the browser mentions every 404
+		if !strings.Contains(c, "404") || !strings.Contains(c, "nobody-knows") {
+			t.Error(c)
+		}
+	}
 	do(t, tab, chromedp.SetValue(chromedp.CSS("#call"), id), chromedp.Click(chromedp.CSS("#search button")))
 	until(t, tab, `!document.getElementById("shown").hidden && document.querySelectorAll("#steps tr").length >= 5`)
 }
