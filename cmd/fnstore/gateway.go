@@ -54,8 +54,9 @@ func (st *store) startGateway(written *logs.Store) error {
 	st.logs = written
 	numbers := queueapi.NewNumbers(st.pool)
 	var g *gateway.Gateway
+	functions := func(ctx context.Context) ([]types.FunctionStatus, error) { return g.Functions(ctx) } // with their calls
 	page, err := ui.New(ui.Config{
-		Functions: func(ctx context.Context) ([]types.FunctionStatus, error) { return g.Functions(ctx) },
+		Functions: functions,
 		Progress: func(ctx context.Context, callID string) (queue.Progress, error) {
 			return queue.Find(ctx, st.pool, callID)
 		},
@@ -84,7 +85,7 @@ func (st *store) startGateway(written *logs.Store) error {
 	g = gateway.New(gateway.Config{
 		Provider: notifyingProvider{st.functions, &st.changes},
 		Secrets:  st.vault, Logs: written, User: adminUser, Password: password,
-		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: st.systemRoutes(numbers),
+		Backend: st.set.Backend, Version: version, Commit: commit, UI: page, System: st.systemRoutes(numbers, functions),
 		Metrics: []prometheus.Collector{queueapi.Collector(numbers, metricsLabel), eventapi.Collector(&st.eventMetrics), scrape.Collector(st.metricsSources)},
 		Record:  st.spans.Record,
 		Scheme:  ingress.Scheme, Enqueue: enqueue, Publish: st.publisher(enqueue), Callback: st.callbacks.hosts.Check,
@@ -113,8 +114,8 @@ func (st *store) metricsSources() (list []scrape.Source) {
 }
 
 // systemRoutes are the routes below /system that are not OpenFaaS'.
-func (st *store) systemRoutes(numbers *queueapi.Numbers) []gateway.Route {
-	return slices.Concat(st.queueRoutes(numbers), st.changes.withNotify(versionRoutes(st.functions)), st.eventRoutes().Routes("/system"), st.traceRoutes().Routes("/system"), st.statusRoutes(numbers), st.rotator.routes())
+func (st *store) systemRoutes(numbers *queueapi.Numbers, functions lister) []gateway.Route {
+	return slices.Concat(st.queueRoutes(numbers), st.changes.withNotify(versionRoutes(st.functions)), st.eventRoutes().Routes("/system"), st.traceRoutes().Routes("/system"), st.statusRoutes(numbers, functions), st.rotator.routes())
 }
 
 // eventRoutes are what an operator asks of the connectors.

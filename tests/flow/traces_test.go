@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"encoding/json"
 	"net/http"
 	"os/exec"
 	"slices"
@@ -60,6 +61,7 @@ func within(t traceapi.Trace, inner, outer traceapi.Step) bool {
 //
 // Seed: R33
 func TestTraces_OfAPhoto(t *testing.T) {
+	fits(t)
 	id := upload(t, shared, "traced.jpg", phototest.Phone(400, 300, 1))
 	if p := await(t, shared, id); p.State != queue.Succeeded {
 		t.Fatalf("%+v", p)
@@ -96,6 +98,7 @@ func TestTraces_OfAPhoto(t *testing.T) {
 
 // A call that wakes a function waits for its process, and the wait is shown.
 func TestTraces_OfACallThatWakes(t *testing.T) {
+	fits(t)
 	greeter(t, "dozing", map[string]string{"fnstore.scale.zero-duration": "1s", "fnstore.scale.down-delay": "1s"})
 	sleeping(t, "dozing")
 	req, err := http.NewRequestWithContext(t.Context(), "GET", shared.URL+"/function/dozing", nil)
@@ -118,6 +121,7 @@ func TestTraces_OfACallThatWakes(t *testing.T) {
 
 // Two attempts that fail, and the end, before and after the store was killed.
 func TestTraces_OfFailedAttempts(t *testing.T) {
+	fits(t)
 	greeter(t, "fails", map[string]string{"com.openfaas.retry.codes": "400", "com.openfaas.retry.attempts": "2", "com.openfaas.retry.min_wait": "50ms", "com.openfaas.retry.max_wait": "50ms"})
 	res, err := http.Post(shared.URL+"/async-function/fails", "application/json", strings.NewReader(`{"name":`))
 	if err != nil {
@@ -154,6 +158,12 @@ func TestTraces_OfFailedAttempts(t *testing.T) {
 //
 // Seed: R49
 func TestStatus_OfTheStore(t *testing.T) {
+	fits(t)
+	before := callsOf(t, "hello")
+	must(t, ".", `{"name":"status"}`, []string{"invoke", "hello"}, "Hello, status!")
+	if after := callsOf(t, "hello"); after <= before {
+		t.Errorf("hello has %v calls after one more, and had %v", after, before)
+	}
 	out, err := shared.Command("status").CombinedOutput()
 	words := strings.Join(strings.Fields(string(out)), " ")
 	for _, want := range []string{
@@ -176,4 +186,29 @@ func TestStatus_OfTheStore(t *testing.T) {
 	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 1 || !strings.Contains(string(out), `"ok": false`) {
 		t.Errorf("of a store that does not run: %v\n%s", err, out)
 	}
+}
+
+// callsOf is what fnstore status says of a function.
+func callsOf(t *testing.T, name string) float64 {
+	t.Helper()
+	out, err := shared.Command("status", "--json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s struct {
+		Functions []struct {
+			Name  string
+			Calls float64
+		}
+	}
+	if err := json.Unmarshal(out, &s); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range s.Functions {
+		if f.Name == name {
+			return f.Calls
+		}
+	}
+	t.Fatalf("status has no %s", name)
+	return 0
 }
