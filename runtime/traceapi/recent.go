@@ -14,7 +14,7 @@ const maxRecent = 100
 
 // Summary is a call in a list.
 type Summary struct {
-	CallID   string     `json:"call_id"`
+	CallID   string     `json:"call_id"` // of the first step that has one; empty where none has
 	TraceID  string     `json:"trace_id"`
 	Kind     spans.Kind `json:"kind"` // of the first step that is remembered
 	Function string     `json:"function,omitempty"`
@@ -27,10 +27,12 @@ type Summary struct {
 	Slow     bool       `json:"slow"`
 }
 
-// Recent gives the newest journeys that are remembered: all, those in which a step
-// "failed", or those that were "slow", the longest first.
+// Recent gives the newest journeys that are remembered: all in which a function was
+// called, those in which a step "failed", or those that were "slow", the longest
+// first.
 func (a API) Recent(which string) []Summary {
 	of := map[trace.ID]*Summary{}
+	called := map[*Summary]time.Time{} // when the step with its call id began
 	a.Ring.Find(func(s *spans.Span) bool {
 		t := of[s.Trace]
 		end := s.Start.Add(s.Took)
@@ -40,7 +42,10 @@ func (a API) Recent(which string) []Summary {
 		}
 		last := t.Start.Add(time.Duration(t.Took * float64(time.Millisecond)))
 		if s.Start.Before(t.Start) {
-			t.CallID, t.Kind, t.Function, t.Start, t.Status = s.CallID, s.Kind, s.Function, s.Start, s.Status
+			t.Kind, t.Function, t.Start, t.Status = s.Kind, s.Function, s.Start, s.Status
+		}
+		if first, is := called[t]; s.CallID != "" && (!is || s.Start.Before(first)) {
+			t.CallID, called[t] = s.CallID, s.Start
 		}
 		if end.After(last) {
 			last = end
@@ -55,7 +60,7 @@ func (a API) Recent(which string) []Summary {
 	list := []Summary{}
 	for _, t := range of {
 		t.Slow = t.Took >= ms(spans.Slow)
-		if which == "" || which == "failed" && t.Failed || which == "slow" && t.Slow {
+		if which == "" && t.CallID != "" || which == "failed" && t.Failed || which == "slow" && t.Slow {
 			list = append(list, *t)
 		}
 	}

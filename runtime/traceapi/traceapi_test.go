@@ -205,3 +205,23 @@ func TestTrace_PartsOfThemselves(t *testing.T) {
 		t.Errorf("%+v %v", got, err)
 	}
 }
+
+// A journey that begins with an object is listed by the first call that it led to,
+// and one that led to none is no call.
+func TestRecent_NamesTheFirstCall(t *testing.T) {
+	ring, began := &spans.Ring{}, time.Now()
+	object := trace.New()
+	for i, s := range []spans.Span{
+		{Context: object, Kind: spans.Object},
+		{Context: object.Child(), Kind: spans.Call, CallID: "one", Function: "f"},
+		{Context: object.Child(), Kind: spans.Call, CallID: "two", Function: "g"},
+		{Context: trace.New(), Kind: spans.Object},
+	} {
+		s.Start, s.Status = began.Add(time.Duration(i)*time.Millisecond), http.StatusOK
+		ring.Record(s)
+	}
+	list := traceapi.API{Ring: ring}.Recent("")
+	if len(list) != 1 || list[0].CallID != "one" || list[0].Kind != spans.Object || list[0].Steps != 3 {
+		t.Errorf("%+v", list)
+	}
+}
