@@ -31,7 +31,9 @@ func TestPhoto_CanBeDropped(t *testing.T) {
 	tab, _ := visit(t)
 	const name = "dropped <b> & 日本.jpg"
 	at := ask[[]float64](t, tab, `{
-		const r = document.getElementById("drop").getBoundingClientRect();
+		const drop = document.getElementById("drop");
+		drop.scrollIntoView({ block: "center" }); // below many functions it is out of sight
+		const r = drop.getBoundingClientRect();
 		[r.x + r.width / 2, r.y + r.height / 2];
 	}`)
 	data := &input.DragData{Items: []*input.DragDataItem{}, Files: []string{photograph(t, name)}, DragOperationsMask: 1} // copy
