@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"fnstore/kit/fault"
@@ -38,7 +37,7 @@ type source struct{ bucket, prefix string }
 // api is the function with its needs.
 type api struct {
 	db        *pg.DB
-	store     *connection
+	store     *s3.Mounted
 	sources   []source
 	target    string
 	retention time.Duration // of a row of the ledger
@@ -55,7 +54,7 @@ func Open(getenv func(string) string, read func(name string) (string, error)) (h
 	}
 	a := &api{
 		db:     pg.Open(func() (string, error) { return read(databaseSecret) }),
-		store:  &connection{secret: read},
+		store:  s3.Mount(func() (string, error) { return read(storeSecret) }),
 		target: or("ingest_target", DefaultTarget), retention: DefaultRetention,
 	}
 	for item := range strings.SplitSeq(or("ingest_sources", DefaultSources), ",") {
@@ -126,31 +125,4 @@ func (a *api) receive(w http.ResponseWriter, r *http.Request) error {
 		return failed
 	}
 	return wire.JSON(w, http.StatusOK, map[string]any{"results": results})
-}
-
-// connection opens a client for the key that is mounted at the moment, and
-// keeps it for as long as the key stays the same.
-type connection struct {
-	secret func(name string) (string, error)
-
-	mu     sync.Mutex
-	url    string
-	client *s3.Client
-}
-
-func (c *connection) open() (*s3.Client, error) {
-	url, err := c.secret(storeSecret)
-	if err != nil {
-		return nil, fault.New(fault.Unavailable, "no_s3_key", "the key of the object store is not mounted").Because(err)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.client == nil || url != c.url {
-		client, err := s3.Open(url)
-		if err != nil {
-			return nil, fault.New(fault.Unavailable, "bad_s3_key", "the key of the object store cannot be read").Because(err)
-		}
-		c.url, c.client = url, client
-	}
-	return c.client, nil
 }

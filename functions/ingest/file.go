@@ -55,7 +55,7 @@ func (a *api) take(ctx context.Context, rec record) (result, error) {
 	if res.Reason != "" {
 		return res, nil
 	}
-	client, err := a.store.open()
+	client, err := a.store.Client()
 	if err != nil {
 		return res, err
 	}

@@ -33,7 +33,7 @@ const (
 
 // api is the function with its needs.
 type api struct {
-	read   func(name string) (string, error)
+	store  *s3.Mounted
 	db     *pg.DB
 	bucket string
 	batch  int
@@ -45,7 +45,7 @@ var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 // Open makes the function from its environment and its secrets. It dials
 // nothing; an error is one of the settings and stays.
 func Open(getenv func(string) string, read func(name string) (string, error)) (http.Handler, error) {
-	a := &api{read: read, db: pg.Open(func() (string, error) { return read(databaseSecret) }), bucket: DefaultBucket, batch: DefaultBatch, now: time.Now}
+	a := &api{db: pg.Open(func() (string, error) { return read(databaseSecret) }), store: s3.Mount(func() (string, error) { return read(storeSecret) }), bucket: DefaultBucket, batch: DefaultBatch, now: time.Now}
 	if s := getenv("report_bucket"); s != "" {
 		if a.bucket = s; !bucketName.MatchString(s) {
 			return nil, fmt.Errorf("report_bucket %q is not a bucket's name", s)
@@ -141,17 +141,4 @@ func (a *api) runs(w http.ResponseWriter, r *http.Request) error {
 		return pg.Fault(err)
 	}
 	return wire.JSON(w, http.StatusOK, map[string]any{"runs": list})
-}
-
-// store opens the object store; its key is read at each use.
-func (a *api) store() (*s3.Client, error) {
-	url, err := a.read(storeSecret)
-	if err != nil {
-		return nil, fault.New(fault.Unavailable, "no_s3_key", "the key of the object store is not mounted").Because(err)
-	}
-	client, err := s3.Open(url)
-	if err != nil {
-		return nil, fault.New(fault.Unavailable, "bad_s3_key", "the key of the object store cannot be used").Because(err)
-	}
-	return client, nil
 }

@@ -40,7 +40,7 @@ func (a *api) report(ctx context.Context) ([]step, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := a.store()
+	client, err := a.store.Client()
 	if err != nil {
 		return nil, err
 	}

@@ -6,10 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
-	"fnstore/kit/fault"
 	"fnstore/kit/pg"
 	"fnstore/kit/rest"
 	"fnstore/kit/s3"
@@ -41,7 +39,7 @@ var target = regexp.MustCompile(`^(none|topic:[A-Za-z0-9][A-Za-z0-9._/-]*|[a-z0-
 // api is the function with its needs.
 type api struct {
 	db        *pg.DB
-	store     *connection
+	store     *s3.Mounted
 	prefix    string // of keys; the folder behind it names the table
 	policy    policy
 	attempts  int
@@ -71,7 +69,7 @@ func Open(getenv func(string) string, read func(name string) (string, error)) (h
 
 func open(getenv func(string) string, read func(name string) (string, error)) (a *api, err error) {
 	a = &api{
-		db: pg.Open(func() (string, error) { return read(databaseSecret) }), store: &connection{secret: read},
+		db: pg.Open(func() (string, error) { return read(databaseSecret) }), store: s3.Mount(func() (string, error) { return read(storeSecret) }),
 		prefix: DefaultPrefix, policy: policy{DefaultRejects, 100}, attempts: DefaultAttempts, target: DefaultTarget,
 		retention: DefaultRetention, lease: leaseTime, turn: make(chan struct{}, parallel), metrics: counted,
 	}
@@ -147,31 +145,4 @@ func (a *api) routes() *rest.API {
 		{Method: "GET", Path: "/tables/{table}", Public: true, Serve: a.rows},
 		{Method: "GET", Path: "/rejects/{file}", Public: true, Serve: a.rejects},
 	}}
-}
-
-// connection opens a client for the key that is mounted at the moment, and
-// keeps it for as long as the key stays the same.
-type connection struct {
-	secret func(name string) (string, error)
-
-	mu     sync.Mutex
-	url    string
-	client *s3.Client
-}
-
-func (c *connection) open() (*s3.Client, error) {
-	url, err := c.secret(storeSecret)
-	if err != nil {
-		return nil, fault.New(fault.Unavailable, "no_s3_key", "the key of the object store is not mounted").Because(err)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.client == nil || url != c.url {
-		client, err := s3.Open(url)
-		if err != nil {
-			return nil, fault.New(fault.Unavailable, "bad_s3_key", "the key of the object store cannot be read").Because(err)
-		}
-		c.url, c.client = url, client
-	}
-	return c.client, nil
 }

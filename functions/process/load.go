@@ -71,7 +71,7 @@ func (a *api) prepare(ctx context.Context, tx pg.Tx, f *file) error {
 // copy reads the object that the ledger speaks of, and no other that has taken
 // its key since.
 func (a *api) copy(ctx context.Context, tx pg.Tx, f *file, r *result) error {
-	client, err := a.store.open()
+	client, err := a.store.Client()
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fnstore/kit/fault"
+	"fnstore/kit/s3"
 	"fnstore/kit/wire"
 )
 
@@ -15,11 +16,11 @@ import (
 type api struct {
 	settings
 	verify func(r *http.Request, limit int64) error
-	store  *connection
+	store  *s3.Mounted
 	turn   chan struct{} // one image in memory at a time
 }
 
-func newAPI(s settings, verify func(*http.Request, int64) error, store *connection) *api {
+func newAPI(s settings, verify func(*http.Request, int64) error, store *s3.Mounted) *api {
 	return &api{settings: s, verify: verify, store: store, turn: make(chan struct{}, 1)}
 }
 

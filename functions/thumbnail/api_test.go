@@ -17,6 +17,7 @@ import (
 
 	"fnstore/kit/photo"
 	"fnstore/kit/photo/phototest"
+	"fnstore/kit/s3"
 	"fnstore/kit/s3/s3test"
 	"fnstore/kit/wire"
 )
@@ -32,7 +33,7 @@ func fresh(t testing.TB, store *s3test.Server) *api {
 		t.Fatal(err)
 	}
 	endpoint := store.Start(t)
-	return newAPI(s, signed, &connection{secret: func(string) (string, error) { return endpoint, nil }})
+	return newAPI(s, signed, s3.Mount(func() (string, error) { return endpoint, nil }))
 }
 
 // event is a notification of one created object per name.

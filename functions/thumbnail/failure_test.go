@@ -8,6 +8,7 @@ import (
 
 	"fnstore/kit/fault"
 	"fnstore/kit/photo/phototest"
+	"fnstore/kit/s3"
 	"fnstore/kit/s3/s3test"
 )
 
@@ -100,12 +101,7 @@ func TestFailure_TheKeyIsReadAtUse(t *testing.T) {
 	good := store.Start(t)
 	key, err := "", fmt.Errorf("not mounted")
 	a := fresh(t, store)
-	a.store = &connection{secret: func(name string) (string, error) {
-		if name != storeSecret {
-			t.Errorf("asked for %q", name)
-		}
-		return key, err
-	}}
+	a.store = s3.Mount(func() (string, error) { return key, err })
 	try := func() string { _, _, p := call(t, a, event("", "uploads/p.png")); return p.Code }
 	if code := try(); code != "no_s3_key" {
 		t.Errorf("missing: %q", code)
@@ -119,8 +115,8 @@ func TestFailure_TheKeyIsReadAtUse(t *testing.T) {
 	if key = good; try() != "" {
 		t.Error("the right key does not heal it")
 	}
-	first, _ := a.store.open()
-	if again, _ := a.store.open(); again != first {
+	first, _ := a.store.Client()
+	if again, _ := a.store.Client(); again != first {
 		t.Error("a client for each call")
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"sync"
 
 	"fnstore/kit/caller"
+	"fnstore/kit/s3"
 	"fnstore/kit/secret"
 	"fnstore/kit/wire"
 )
@@ -41,5 +42,5 @@ func open() (*api, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newAPI(s, caller.Verify, &connection{secret: secret.Read}), nil
+	return newAPI(s, caller.Verify, s3.Mount(func() (string, error) { return secret.Read(storeSecret) })), nil
 }

@@ -62,7 +62,7 @@ func (a *api) record(ctx context.Context, rec record) (result, error) {
 		return res, fault.New(fault.Unprocessable, "key_too_long",
 			"the key has %d bytes; its thumbnails' keys would have more than %d", len(rec.key), maxKey)
 	}
-	client, err := a.store.open()
+	client, err := a.store.Client()
 	if err != nil {
 		return res, err
 	}

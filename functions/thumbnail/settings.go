@@ -3,10 +3,6 @@ package function
 import (
 	"fmt"
 	"strings"
-	"sync"
-
-	"fnstore/kit/fault"
-	"fnstore/kit/s3"
 )
 
 // settings are the function's environment, checked.
@@ -51,30 +47,3 @@ func (s settings) watches(bucket, key string) bool {
 
 // storeSecret names the mounted URL of the object store.
 const storeSecret = "thumbnail-s3"
-
-// connection opens a client for the key that is mounted at the moment, and
-// keeps it for as long as the key stays the same.
-type connection struct {
-	secret func(name string) (string, error)
-
-	mu     sync.Mutex
-	url    string
-	client *s3.Client
-}
-
-func (c *connection) open() (*s3.Client, error) {
-	url, err := c.secret(storeSecret)
-	if err != nil {
-		return nil, fault.New(fault.Unavailable, "no_s3_key", "the key of the object store is not mounted").Because(err)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.client == nil || url != c.url {
-		client, err := s3.Open(url)
-		if err != nil {
-			return nil, fault.New(fault.Unavailable, "bad_s3_key", "the key of the object store cannot be read").Because(err)
-		}
-		c.url, c.client = url, client
-	}
-	return c.client, nil
-}
