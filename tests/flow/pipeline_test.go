@@ -220,7 +220,9 @@ func TestPipeline_Readme(t *testing.T) {
 	expected := map[string]string{
 		"psql $POSTGRES_URL -c 'table":       "(3 rows)",
 		"bin/fnstore invoke -m GET -p /file": `"status":"done"`,
+		"curl -s $FNSTORE_METRICS_URL":       "datapipeline_records_total{",
 		"bin/fnstore dlq list":               "missing_column",
+		"bin/fnstore trace --failed":         "missing_column",
 		"psql $POSTGRES_URL -c 'alter":       "ALTER TABLE",
 		"bin/fnstore dlq retry":              "",
 		"bin/fnstore invoke -m GET -p /tabl": `"sensor":"S9"`,
